@@ -1,0 +1,1 @@
+"""Hold one log line, see the whole chain."""

@@ -1,0 +1,84 @@
+"""Which span is active here: the one ContextVar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import TypeVar
+
+from tracelog.noop import NOOP, AnySpan, NoopSpan
+from tracelog.span import Span
+
+_active: ContextVar[Span | None] = ContextVar("tracelog_active_span", default=None)
+
+#: The active span as it is, finished or not, or None; the fast way for those who bind ids.
+active = _active.get
+
+S = TypeVar("S", bound=AnySpan)
+
+
+def current() -> AnySpan:
+    """Return the active span, or NOOP where there is none or it has finished."""
+    span = _active.get()
+    return NOOP if span is None or span.finished else span
+
+
+def enter(span: Span) -> Token[Span | None]:
+    """Make *span* active; give the token to :func:`leave`."""
+    return _active.set(span)
+
+
+def leave(token: Token[Span | None]) -> None:
+    """
+    Make active again what was before.
+
+    Where the token belongs to another context (a generator closed by the garbage collector, a body closed by another
+    thread) there is nothing to go back to: a finished span is let go of, any other stays.
+    """
+    try:
+        _active.reset(token)
+    except ValueError:
+        discard_finished()
+
+
+def discard_finished() -> None:
+    """Let go of a span that has finished but was never left, as a server does that closes no body."""
+    span = _active.get()
+    if span is not None and span.finished:
+        _active.set(None)
+
+
+@contextmanager
+def activate(span: S) -> Iterator[S]:
+    """Make *span* active inside the block, without finishing it."""
+    if isinstance(span, NoopSpan):
+        yield span
+        return
+    token = enter(span)
+    try:
+        yield span
+    finally:
+        leave(token)
+
+
+class Stage:
+    """
+    Keeps a span active in steps, for generators and bodies of answers.
+
+    What is active when a step ends (a span opened inside the generator, say) is active again when the next begins.
+    """
+
+    __slots__ = ("_span", "_token")
+
+    _token: Token[Span | None]
+
+    def __init__(self, span: Span) -> None:
+        self._span: Span | None = span
+
+    def __enter__(self) -> None:
+        self._token = _active.set(self._span)
+
+    def __exit__(self, *error: object) -> None:
+        self._span = _active.get()
+        leave(self._token)

@@ -1,0 +1,160 @@
+"""``tracelog.span(...)``: a block of code, or a function, as a span."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import Token
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from tracelog.active import Stage, active, enter, leave
+from tracelog.span import Span
+from tracelog.tracer import Tracer, default_tracer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def span(operation: str, /, **attributes: Any) -> SpanBlock:
+    """
+    Make a block, or with ``@`` a function, a span: a child of the active span, or the first of a new trace.
+
+    Works on functions, coroutine functions, generators and asynchronous generators; a generator's span is active
+    while the generator runs, not while it waits to be asked, and ends with it. An exception that leaves the block
+    marks the span as failed and goes on its way.
+    """
+    return SpanBlock(operation, attributes)
+
+
+class SpanBlock:
+    """What :func:`span` returns: good for one ``with``, or for any number of calls as a decorator."""
+
+    __slots__ = ("_attributes", "_operation", "_span", "_token", "_tracer")
+
+    _span: Span
+    _token: Token[Span | None]
+
+    def __init__(self, operation: str, attributes: dict[str, Any], tracer: Tracer | None = None) -> None:
+        self._operation = operation
+        self._attributes = attributes
+        self._tracer = tracer
+
+    def __enter__(self) -> Span:
+        self._span = opened = self.start()
+        self._token = enter(opened)
+        return opened
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            note_failure(self._span, error)
+        self._span.finish()
+        leave(self._token)
+
+    def start(self) -> Span:
+        """Start the span without making it active."""
+        parent = active()
+        if parent is None or parent.finished:
+            return (self._tracer or default_tracer()).start_span(self._operation, **self._attributes)
+        return parent.fork(self._operation, **self._attributes)
+
+    def __call__(self, function: F) -> F:
+        """Make each call of *function* a span."""
+        if inspect.isasyncgenfunction(function):
+            return cast("F", self._around_async_generator(function))
+        if inspect.iscoroutinefunction(function):
+            return cast("F", self._around_coroutine(function))
+        if inspect.isgeneratorfunction(function):
+            return cast("F", self._around_generator(function))
+        return cast("F", self._around_function(function))
+
+    def _fresh(self) -> SpanBlock:
+        return SpanBlock(self._operation, self._attributes, self._tracer)
+
+    def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return function(*args, **kwargs)
+
+        return traced
+
+    def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        async def traced(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return await function(*args, **kwargs)
+
+        return traced
+
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            return (yield from _steps(function(*args, **kwargs), self.start()))
+
+        return traced
+
+    def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            return _async_steps(function(*args, **kwargs), self.start)
+
+        return traced
+
+
+def _steps(generator: Generator[Any, Any, Any], opened: Span) -> Generator[Any, Any, Any]:
+    """Run each step of *generator* with *opened* active."""
+    stage, resume, value = Stage(opened), generator.send, None
+    try:
+        while True:
+            with stage:
+                got = resume(value)
+            try:
+                resume, value = generator.send, (yield got)
+            except GeneratorExit:
+                with stage:
+                    generator.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - thrown in from outside, meant for the generator
+                resume, value = generator.throw, error
+    except StopIteration as done:
+        return done.value
+    except BaseException as error:
+        note_failure(opened, error)
+        raise
+    finally:
+        opened.finish()
+
+
+async def _async_steps(generator: AsyncGenerator[Any, Any], start: Callable[[], Span]) -> AsyncGenerator[Any, Any]:
+    """Run each step of *generator* with a span active that begins with the first."""
+    opened = start()
+    stage, resume, value = Stage(opened), generator.asend, None
+    try:
+        while True:
+            with stage:
+                got = await resume(value)
+            try:
+                resume, value = generator.asend, (yield got)
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - thrown in from outside, meant for the generator
+                resume, value = generator.athrow, error
+    except StopAsyncIteration:
+        return
+    except BaseException as error:
+        note_failure(opened, error)
+        raise
+    finally:
+        with stage:
+            await generator.aclose()
+        opened.finish()
+
+
+def note_failure(opened: Span, error: BaseException) -> None:
+    """Mark *opened* as failed unless *error* is a generator being closed or a program that ends well."""
+    ended_well = isinstance(error, SystemExit) and error.code in (None, 0)
+    if not ended_well and not isinstance(error, GeneratorExit):
+        opened.fail(error)

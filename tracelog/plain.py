@@ -1,0 +1,137 @@
+"""
+Values of the application's own, made plain on the caller's thread.
+
+Only numbers, text, booleans, None and small containers of them cross to the worker: another thread must never call
+into an object of the application (a lazy ORM row would query its session from there).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
+from typing import Any
+from uuid import UUID
+
+MAX_KEYS = 128
+MAX_KEY_LENGTH = 256
+MAX_DEPTH = 6
+MAX_TEXT = 8192
+
+_READABLE = frozenset({datetime, date, time, timedelta, Decimal, UUID, PurePosixPath, PureWindowsPath, PosixPath, WindowsPath})
+_SIMPLE = frozenset({str, int, float, bool, type(None)})
+_INT64 = 2**63
+_CUT = "…"
+
+
+def made_plain(values: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return *values* with every value safe to be read by another thread and to be written as JSON.
+
+    >>> made_plain({"a": 1, "b": {"c": b"raw"}, "d": float("nan")})
+    {'a': 1, 'b': {'c': 'raw'}, 'd': 'nan'}
+    """
+    if len(values) <= MAX_KEYS and _SIMPLE.issuperset(map(type, values.values())):
+        return values
+    return {text(key): plain(value) for key, value in islice(values.items(), MAX_KEYS)}
+
+
+def plain(value: Any, show: Callable[[Any], str] | None = None, depth: int = 0) -> Any:
+    """
+    Turn *value* into JSON's own types.
+
+    *show* renders objects that have no form of their own in JSON (default: a ``repr`` that cannot raise). Containers
+    deeper than six levels, which cycles are, and members after the 128th are cut.
+    """
+    kind = type(value)
+    if kind is str:
+        return text(value)
+    if kind is bool or value is None:
+        return value
+    if isinstance(value, (int, float)):
+        return _number(value)
+    return _composed(value, show or safe_repr, depth)
+
+
+def _number(value: float) -> int | float | str:
+    """Keep a number JSON and Elasticsearch can hold; tell any other as text."""
+    if isinstance(value, int):
+        value = int(value)
+        return value if -_INT64 <= value < _INT64 else _digits(value)
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def _digits(value: int) -> str:
+    """Write a long integer; Python itself refuses more than some thousand digits."""
+    try:
+        return text(str(value))
+    except ValueError:
+        return f"<int of {value.bit_length()} bits>"
+
+
+def _composed(value: Any, show: Callable[[Any], str], depth: int) -> Any:
+    """Turn text of other types, containers and objects into JSON's own types."""
+    if isinstance(value, str):
+        return text(str.__str__(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return text(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "replace"))
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        if depth >= MAX_DEPTH:
+            return _CUT
+        try:
+            return _members(value, show, depth + 1)
+        except RuntimeError:
+            return "<changed while it was read>"
+    return text(show(value))
+
+
+def _members(value: Mapping[Any, Any] | Iterable[Any], show: Callable[[Any], str], depth: int) -> Any:
+    """Turn the members of a container into JSON's own types."""
+    if isinstance(value, dict):
+        pairs = islice(value.items(), MAX_KEYS)
+        return {_key(key, show): plain(member, show, depth) for key, member in pairs}
+    return [plain(member, show, depth) for member in islice(value, MAX_KEYS)]
+
+
+def _key(key: Any, show: Callable[[Any], str]) -> str:
+    """Turn a key of any type into text."""
+    return text(key if isinstance(key, str) else show(key))[:MAX_KEY_LENGTH]
+
+
+def text(value: str) -> str:
+    """Cut *value* at 8 KiB of characters, and replace what UTF-8 cannot hold."""
+    if len(value) > MAX_TEXT:
+        value = value[: MAX_TEXT - 1] + _CUT
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def safe_repr(value: Any) -> str:
+    """Write *value* as ``repr`` does, or name its type where that raises."""
+    known = _known(value)
+    if known is not None:
+        return known
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a repr of the application's own may raise anything
+        return _named(value)
+
+
+def named(value: Any) -> str:
+    """Write a value of the standard library's kinds, and name the type of any other without calling into it."""
+    return _known(value) or _named(value)
+
+
+def _known(value: Any) -> str | None:
+    """Write what is known to be readable from any thread."""
+    if type(value) in _READABLE:
+        return str(value)
+    return value.name if isinstance(value, Enum) else None
+
+
+def _named(value: Any) -> str:
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"

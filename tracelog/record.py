@@ -1,0 +1,122 @@
+"""What is left of a finished span, and of a log line: frozen, and all that an exporter ever sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from traceback import TracebackException
+from typing import Any, NamedTuple
+
+
+class Kind(str, Enum):
+    """The side of a conversation a span stands on (OpenTelemetry's SpanKind, in lower case)."""
+
+    INTERNAL = "internal"
+    SERVER = "server"
+    CLIENT = "client"
+    PRODUCER = "producer"
+    CONSUMER = "consumer"
+
+
+class Status(str, Enum):
+    """How an operation ended, in the words of ECS ``event.outcome``."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """The process that spans and lines come from; one per tracer."""
+
+    service: str
+    version: str = ""
+    environment: str = ""
+    host: str = ""
+
+
+class Event(NamedTuple):
+    """Something that happened at one moment of a span; *at_ns* is nanoseconds since the epoch."""
+
+    name: str
+    at_ns: int
+    attributes: Mapping[str, Any]
+
+
+class Failure(NamedTuple):
+    """
+    Why a span or a line speaks of failure.
+
+    *trace* keeps no frame alive; its source lines are read when it is formatted, away from the caller. A line may
+    bring its stack trace as *text* instead.
+    """
+
+    type: str
+    message: str
+    trace: TracebackException | None = None
+    text: str = ""
+
+    def stack(self) -> str:
+        """Format the stack trace, or return ``""`` where there is none."""
+        return "".join(self.trace.format()) if self.trace is not None else self.text
+
+
+class SpanRecord(NamedTuple):
+    """
+    A finished span.
+
+    *entry_id* is the span id of the local entry span (ECS ``transaction.id``), equal to *span_id* on an entry span
+    itself. *parent_id* is ``""`` on roots. *children* were forked and owe a record of their own; *calls* were
+    contexts handed to others, who may or may not be traced. *weight* is 1 / sampling ratio.
+    """
+
+    resource: Resource
+    trace_id: str
+    span_id: str
+    parent_id: str
+    entry_id: str
+    operation: str
+    kind: Kind
+    status: Status
+    started_ns: int
+    duration_ns: int
+    children: int
+    calls: int
+    weight: float
+    attributes: Mapping[str, Any]
+    events: tuple[Event, ...] = ()
+    failure: Failure | None = None
+
+
+class Origin(NamedTuple):
+    """Where in the source a line was written."""
+
+    file: str
+    line: int
+    function: str
+
+
+class LineRecord(NamedTuple):
+    """
+    A log line.
+
+    *level* is lower case, *fields* is what the caller added. Ids are ``""`` outside of any span.
+    """
+
+    resource: Resource
+    at_ns: int
+    level: str
+    logger: str
+    message: str
+    trace_id: str
+    span_id: str
+    entry_id: str
+    fields: Mapping[str, Any]
+    origin: Origin | None = None
+    failure: Failure | None = None
+    thread: str = ""
+
+
+#: What an exporter is given.
+Record = SpanRecord | LineRecord

@@ -1,0 +1,159 @@
+"""Starts spans; owns the clock, the ids, the sampler and the way out."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from tracelog.active import current
+from tracelog.clock import Clock, SystemClock
+from tracelog.context import Propagator, SpanContext
+from tracelog.ids import Ids, RandomIds
+from tracelog.noop import AnySpan
+from tracelog.record import Kind, Resource
+from tracelog.sampling import ParentBased, Sampler
+from tracelog.span import Birth, Span, Workshop
+from tracelog.stats import Stats, total
+
+
+class Sink(Protocol):
+    """Where finished spans and log lines go. ``offer`` never blocks and never raises."""
+
+    def offer(self, item: Any, /) -> None:
+        """Take a record, or anything with a ``record()`` that the worker turns into one."""
+
+    def flush(self, timeout: float, /) -> int:
+        """Wait up to *timeout* seconds for what was offered to be settled; return how many records are pending."""
+
+    def stats(self) -> Stats:
+        """Count what became of the records so far."""
+
+    def close(self, timeout: float, /) -> int:
+        """Flush, then let go of threads, connections and files."""
+
+
+class Nowhere:
+    """The sink of a tracer without a destination: ids work, records are forgotten."""
+
+    def offer(self, item: Any, /) -> None:
+        """Forget *item*."""
+
+    def flush(self, timeout: float, /) -> int:
+        """Have nothing to wait for."""
+        return 0
+
+    def stats(self) -> Stats:
+        """Have nothing to count."""
+        return Stats()
+
+    def close(self, timeout: float, /) -> int:
+        """Have nothing to close."""
+        return 0
+
+
+class Silent:
+    """The propagator of a tracer that was given none: reads and writes nothing."""
+
+    def extract(self, carrier: object, context: SpanContext | None, /) -> SpanContext | None:
+        """Find nothing."""
+        return context
+
+    def inject(self, context: SpanContext, carrier: object, /) -> None:
+        """Write nothing."""
+
+
+class Tracer:
+    """
+    Starts spans for one service.
+
+    *ship_lines* says whether log lines go the way of the spans. Everything else has a default that needs no set-up,
+    so that ``Tracer()`` gives ids on log lines and exports nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        resource: Resource | None = None,
+        sink: Sink | None = None,
+        sampler: Sampler | None = None,
+        propagator: Propagator | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        ship_lines: bool = False,
+    ) -> None:
+        self.sink: Sink = sink or Nowhere()
+        self.sampler = sampler or ParentBased()
+        self.workshop = Workshop(
+            resource or Resource(service="unknown"),
+            clock or SystemClock(),
+            ids or RandomIds(),
+            propagator or Silent(),
+            self.sink.offer,
+            self.sink.offer if ship_lines else None,
+        )
+        _tracers.add(self)
+
+    def start_server_span(self, context: SpanContext | None, operation: str, /, **attributes: Any) -> Span:
+        """Start the span of a request that came in with *context*, or of one that begins a trace."""
+        return self._entry(context, operation, Kind.SERVER, attributes)
+
+    def start_client_span(self, operation: str, /, **attributes: Any) -> AnySpan:
+        """Start the span of a call to another service, a child of the active span; without one return NOOP."""
+        return current().fork(operation, Kind.CLIENT, **attributes)
+
+    def start_span(self, operation: str, /, **attributes: Any) -> Span:
+        """Start a child of the active span, or a span that begins a trace."""
+        parent = current()
+        if isinstance(parent, Span):
+            return parent.fork(operation, **attributes)
+        return self._entry(None, operation, Kind.INTERNAL, attributes)
+
+    def _entry(
+        self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]
+    ) -> Span:
+        """Start the first span of this process in a trace, and decide whether the trace is kept."""
+        if context is None:
+            trace_id, parent_id = self.workshop.ids.trace_id(), ""
+        else:
+            trace_id, parent_id = context.trace_id, context.span_id
+        weight = self.sampler(trace_id, operation, context)
+        return Span(self.workshop, operation, Birth(trace_id, parent_id, weight, context), kind, attributes)
+
+
+_tracers: WeakSet[Tracer] = WeakSet()
+_default: list[Tracer] = []
+
+
+def default_tracer() -> Tracer:
+    """Return the process's default tracer; one that exports nothing until another was set."""
+    if not _default:
+        _default.append(Tracer())
+    return _default[0]
+
+
+def has_default() -> bool:
+    """Tell whether a default tracer was set."""
+    return bool(_default)
+
+
+def set_default(tracer: Tracer | None) -> Tracer | None:
+    """Make *tracer* the process's default; None forgets it. Returns the one before."""
+    before = _default[0] if _default else None
+    _default[:] = [] if tracer is None else [tracer]
+    return before
+
+
+def flush(timeout: float = 2.0) -> int:
+    """
+    Wait up to *timeout* seconds until what every tracer of this process took so far is settled.
+
+    Returns how many records are still pending: 0 means that each was stored, refused or dropped, and counted.
+    """
+    deadline = time.monotonic() + timeout
+    return sum(tracer.sink.flush(max(0.0, deadline - time.monotonic())) for tracer in tuple(_tracers))
+
+
+def stats() -> Stats:
+    """Count what became of the records of every tracer of this process."""
+    return total(tracer.sink.stats() for tracer in tuple(_tracers))
