@@ -19,12 +19,12 @@ _CALL = False
 
 
 class Workshop(NamedTuple):
-    """What all spans of one tracer share."""
+    """What all spans of one tracer share; without a *propagator* the default formats are used."""
 
     resource: Resource
     clock: Clock
     ids: Ids
-    propagator: Propagator
+    propagator: Propagator | None
     sink: Callable[[SpanRecord], object]
     ship: Callable[[Any], object] | None = None
 

@@ -52,17 +52,6 @@ class Nowhere:
         return 0
 
 
-class Silent:
-    """The propagator of a tracer that was given none: reads and writes nothing."""
-
-    def extract(self, carrier: object, context: SpanContext | None, /) -> SpanContext | None:
-        """Find nothing."""
-        return context
-
-    def inject(self, context: SpanContext, carrier: object, /) -> None:
-        """Write nothing."""
-
-
 class Tracer:
     """
     Starts spans for one service.
@@ -88,7 +77,7 @@ class Tracer:
             resource or Resource(service="unknown"),
             clock or SystemClock(),
             ids or RandomIds(),
-            propagator or Silent(),
+            propagator,
             self.sink.offer,
             self.sink.offer if ship_lines else None,
         )
