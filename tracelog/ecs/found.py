@@ -21,11 +21,13 @@ class Search(Protocol):
 
     def trace(self, trace_id: str, /) -> Found:
         """Find every span and line of a trace; both lists are empty for an unknown one."""
+        ...
 
     def recent(
         self, *, service: str = "", failed: bool = False, min_duration_ns: int = 0, limit: int = 20
     ) -> list[Document]:
         """Find the entry spans that began last, newest first."""
+        ...
 
     def close(self) -> None:
         """Let go of connections and files."""
