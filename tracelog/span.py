@@ -27,6 +27,7 @@ class Workshop(NamedTuple):
     propagator: Propagator | None
     sink: Callable[[SpanRecord], object]
     ship: Callable[[Any], object] | None = None
+    ship_level: int = 0
 
 
 class Birth(NamedTuple):

@@ -1,0 +1,38 @@
+# Everything happens in .venv, which is made on first use and refreshed when pyproject.toml or constraints.txt change.
+# PYTHON=python3.12 make test   picks an interpreter (3.10 or later).
+
+BIN := .venv/bin
+SETUP = @$(or $(PYTHON),python3) .ci/environment.py $(if $(PYTHON),--this-python)
+PYTEST = $(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest
+
+.PHONY: help demo test test-slow test-all lint clean
+.NOTPARALLEL:
+
+help: ## Say what can be made (this list)
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+demo: ## Run a small shop, send it traffic, and show one trace; more with ARGS="--serve"
+	$(SETUP) run
+	$(BIN)/tracelog demo $(ARGS)
+
+test: ## Run the tests, with a real Elasticsearch where Java and Maven are there (under 10 minutes)
+	$(SETUP) test
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: ## Run the long fault tests alone
+	$(SETUP) test
+	$(PYTEST) -m slow $(ARGS)
+
+test-all: test test-slow ## Run all tests
+
+lint: ## Check style, types and the layering of the modules
+	$(SETUP) lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict tracelog
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean: ## Remove .venv and what tools left behind
+	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find tracelog tests benchmarks .ci -name __pycache__ -type d -prune -exec rm -rf {} +
