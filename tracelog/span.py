@@ -105,6 +105,11 @@ class Span:
         return self._workshop
 
     @property
+    def arrived(self) -> SpanContext | None:
+        """The context that came in with the trace, None where the trace began in this process."""
+        return self._birth.context
+
+    @property
     def sampled(self) -> bool:
         """Whether the span leaves a record; its ids are put on log lines either way."""
         return self._birth.weight > 0
