@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from io import TextIOBase
 from pathlib import Path
@@ -26,14 +27,17 @@ class Outlet(Protocol):
 
 class LinesExporter:
     """
-    Appends ECS documents to *target*, a path or a stream, as JSON lines.
+    Appends ECS documents to *target*, a path or a stream (default: standard output), as JSON lines.
 
     Nothing tells what is there already: lines sent twice are written twice. A stream that is given stays open.
     """
 
-    def __init__(self, target: Path | str | IO[Any]) -> None:
+    def __init__(self, target: Path | str | IO[Any] | None = None) -> None:
         self._outlet: Outlet
-        self._outlet = FileOutlet(Path(target)) if isinstance(target, (Path, str)) else StreamOutlet(target)
+        if isinstance(target, (Path, str)):
+            self._outlet = FileOutlet(Path(target))
+        else:
+            self._outlet = StreamOutlet(sys.stdout if target is None else target)
         self._torn = False
 
     def encode(self, record: Record, /) -> bytes:

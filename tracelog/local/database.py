@@ -40,6 +40,7 @@ ADVICE = (
     ("not a database", "it is not an SQLite file: name another one"),
     ("malformed", "the file is damaged: move it away, a new one will be made"),
     ("locked", "another process is writing; it will be tried again"),
+    ("disk I/O", "look after the disk: it may be full or broken"),
     ("full", "free some room on the disk"),
     ("readonly", "make the file and its directory writable, or name another file"),
     ("unable to open", "make the file and its directory readable and writable, or name another file"),

@@ -12,6 +12,7 @@ import orjson
 
 from tracelog.ecs.encode import encode
 from tracelog.local.database import BUSY_SECONDS, abandon, failure, open_to_write
+from tracelog.local.place import default_path
 from tracelog.pipeline.exporter import SPANS, Line, Outcome, Refusal
 from tracelog.record import Record
 
@@ -29,8 +30,8 @@ class LocalExporter:
     write, then it is to be sent again.
     """
 
-    def __init__(self, path: Path | str, *, patience: float = BUSY_SECONDS) -> None:
-        self.path = Path(path).absolute()
+    def __init__(self, path: Path | str | None = None, *, patience: float = BUSY_SECONDS) -> None:
+        self.path = Path(path or default_path()).absolute()
         self._patience = patience
         self._connection: sqlite3.Connection | None = None
         self._pid = 0

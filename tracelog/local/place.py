@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from platformdirs import user_state_path
-
-from tracelog.errors import DestinationError
-
-SCHEME = "sqlite:"
 
 
 def default_path() -> Path:
@@ -17,30 +12,11 @@ def default_path() -> Path:
     return user_state_path("tracelog") / "traces.sqlite"
 
 
-def path_of(url: str) -> Path:
-    """
-    Return the file that *url* names; ``sqlite:`` alone names the default one.
-
-    Three slashes begin a relative path, four an absolute one, as in SQLAlchemy.
-
-    >>> path_of("sqlite:///traces.sqlite").as_posix(), path_of("sqlite:////var/lib/a%20b").as_posix()
-    ('traces.sqlite', '/var/lib/a b')
-    """
-    rest = url[len(SCHEME) :] if url.lower().startswith(SCHEME) else None
-    if rest in {"", "//", "///"}:
-        return default_path()
-    if rest is None or not rest.startswith("///"):
-        raise DestinationError(
-            url, "this does not name an SQLite file", "write sqlite:///file, or sqlite:////path/file"
-        )
-    return Path(unquote(rest[3:])).expanduser()
-
-
 def url_of(path: Path) -> str:
     """
     Return the URL that names *path*.
 
-    >>> url_of(Path("a b.sqlite"))
-    'sqlite:///a%20b.sqlite'
+    >>> url_of(Path("/var/traces.sqlite")), url_of(Path("traces.sqlite"))
+    ('sqlite:///var/traces.sqlite', 'sqlite:traces.sqlite')
     """
-    return f"sqlite:///{quote(str(path))}"
+    return f"sqlite:{'//' if path.is_absolute() else ''}{path}"

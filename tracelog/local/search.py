@@ -10,6 +10,7 @@ import orjson
 
 from tracelog.ecs.found import Document, Found
 from tracelog.local.database import failure, open_to_read
+from tracelog.local.place import default_path
 
 #: As many spans, and as many lines, of one trace are read.
 LIMIT = 100_000
@@ -21,8 +22,8 @@ _SPANS, _LINES = _OF_TRACE.format(table="spans"), _OF_TRACE.format(table="lines"
 class LocalSearch:
     """Searches one file; raises :class:`~tracelog.errors.DestinationError` where it cannot be read."""
 
-    def __init__(self, path: Path | str, *, limit: int = LIMIT) -> None:
-        self.path = Path(path).absolute()
+    def __init__(self, path: Path | str | None = None, *, limit: int = LIMIT) -> None:
+        self.path = Path(path or default_path()).absolute()
         self.limit = limit
 
     def trace(self, trace_id: str, /) -> Found:
