@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import tracelog
 from adapters.base import Base
+
+import tracelog
 from tracelog.integrations.flask import TraceLog
 from tracelog.integrations.structlog import bind_ids
 

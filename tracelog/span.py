@@ -73,7 +73,9 @@ class Span:
         self._ticked = clock.steady()
         parent = birth.parent
         # Spans of one process stand on the clock of their entry, so that a step of the wall clock tears no trace.
-        self._started: int = clock.wall() if parent is None else parent._started + self._ticked - parent._ticked  # noqa: SLF001
+        self._started: int = (
+            clock.wall() if parent is None else parent._started + self._ticked - parent._ticked  # noqa: SLF001 - a span, too
+        )
         self._workshop = workshop
         self._birth = birth
         self.operation = operation
