@@ -1,31 +1,37 @@
 """
 Log lines on their way into the pipeline.
 
-A line is taken where it is written and turned into a record by the worker. What the worker cannot safely do there,
-which is to call into objects of the application, is done here on the caller's thread, and nothing else.
+A line is taken where it is written and turned into a record by the worker. What the worker must not do, which is to
+call into objects of the application, is done here on the caller's thread, and nothing else.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any
 
 from tracelog.active import active
-from tracelog.plain import made_plain, named, plain, safe_repr
+from tracelog.clock import SystemClock
+from tracelog.ids import RandomIds
+from tracelog.plain import made_plain
+from tracelog.reading import level_of, line_of_event, line_of_log_record
 from tracelog.record import Failure, LineRecord, Origin, Resource
 from tracelog.span import Span, Workshop, failure_of
-from tracelog.tracer import default_tracer
+from tracelog.tracer import default_workshop
 
 _muted: ContextVar[bool] = ContextVar("tracelog_muted", default=False)
-
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 
-#: What every LogRecord has, and what formatters add to it: all else came in as ``extra``.
-_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "traceId", "spanId", "taskName"}
+#: Modules whose frames lie between a structlog call and the application.
+_BETWEEN = ("structlog", "tracelog", "logging")
+
+#: For lines of a process where nothing was set up.
+_NO_WORKSHOP = Workshop(Resource("unknown"), SystemClock(), RandomIds(), None, id)
 
 
 def mute() -> None:
@@ -33,21 +39,169 @@ def mute() -> None:
     _muted.set(True)
 
 
-def muted() -> bool:
-    """Tell whether this thread's lines are kept out of the pipeline."""
-    return _muted.get()
+class _Taken:
+    """What every line takes along from where it was written."""
 
+    __slots__ = ("entry_id", "failure", "resource", "span_id", "trace_id")
 
-class Line:
-    """Where and when a line was written; the base of the two ways a line comes in."""
-
-    __slots__ = ("at_ns", "entry_id", "failure", "resource", "span_id", "trace_id")
-
-    def __init__(self, resource: Resource, span: Span | None, at_ns: int, failure: Failure | None) -> None:
-        self.resource = resource
-        self.at_ns = at_ns
+    def __init__(self, workshop: Workshop, span: Span | None, failure: Failure | None) -> None:
+        self.resource = workshop.resource
         self.failure = failure
         if span is None:
             self.trace_id = self.span_id = self.entry_id = ""
         else:
             self.trace_id, self.span_id, self.entry_id = span.trace_id, span.span_id, span.entry_id
+
+    def completed(self, line: LineRecord) -> LineRecord:
+        """Add to *line* what was known where it was written; ids that the caller set win."""
+        foreign = line.trace_id and line.trace_id != self.trace_id
+        return line._replace(
+            resource=self.resource,
+            trace_id=line.trace_id or self.trace_id,
+            span_id=line.span_id or self.span_id,
+            entry_id="" if foreign else self.entry_id,
+            failure=self.failure or line.failure,
+        )
+
+
+class EventLine(_Taken):
+    """A structlog event, copied as it passed the processor."""
+
+    __slots__ = ("at_ns", "event", "method", "origin", "thread")
+
+    def __init__(self, workshop: Workshop, span: Span | None, method: str, event: Mapping[str, Any]) -> None:
+        super().__init__(workshop, span, failure_in(event.get("exc_info")))
+        self.at_ns = workshop.clock.wall()
+        self.method = method
+        self.event = made_plain({key: value for key, value in event.items() if key != "exc_info"})
+        self.origin = caller()
+        self.thread = threading.current_thread().name
+
+    def record(self) -> LineRecord:
+        """Turn the event into a record; safe on any thread."""
+        line = line_of_event(self.event, self.method)
+        return self.completed(line)._replace(
+            at_ns=self.at_ns, origin=line.origin or self.origin, thread=line.thread or self.thread
+        )
+
+
+class LogRecordLine(_Taken):
+    """A LogRecord as the factory made it; its ``extra`` comes later and is read by the worker."""
+
+    __slots__ = ("log_record", "said")
+
+    def __init__(self, workshop: Workshop, span: Span | None, record: logging.LogRecord) -> None:
+        super().__init__(workshop, span, failure_in(record.exc_info))
+        self.log_record = record
+        self.said: str | Mapping[str, Any] | None = _said(record)
+
+    def record(self) -> LineRecord:
+        """Turn the LogRecord into a record; safe on any thread."""
+        return self.completed(line_of_log_record(self.log_record, self.said))
+
+
+class Untaken:
+    """Goes the way of a line that could not be taken, so that the worker counts it and reports the first."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def record(self) -> LineRecord:
+        """Raise what went wrong."""
+        raise self._error
+
+
+def take_event(method: str, event: Mapping[str, Any]) -> None:
+    """Ship a structlog event, if lines are shipped here."""
+    span = active()
+    workshop = default_workshop() if span is None else span.workshop
+    if workshop is None or workshop.ship is None or _muted.get():
+        return
+    level = logging.getLevelName(level_of(method).upper())
+    if isinstance(level, int) and level < workshop.ship_level:
+        return
+    try:
+        line: EventLine | Untaken = EventLine(workshop, span, method, event)
+    except Exception as error:  # noqa: BLE001 - a log call never fails because of us
+        line = Untaken(error)
+    workshop.ship(line)
+
+
+def take_log_record(record: logging.LogRecord, span: Span | None) -> None:
+    """Ship a LogRecord, if lines are shipped here; one without a logger's name is a copy of another."""
+    workshop = default_workshop() if span is None else span.workshop
+    if workshop is None or workshop.ship is None or _muted.get():
+        return
+    if record.levelno is None or record.levelno < workshop.ship_level or record.name is None:
+        return
+    try:
+        line: LogRecordLine | Untaken = LogRecordLine(workshop, span, record)
+    except Exception as error:  # noqa: BLE001 - a log call never fails because of us
+        line = Untaken(error)
+    workshop.ship(line)
+
+
+def line_here(record: logging.LogRecord, said: Mapping[str, Any] | None = None) -> LineRecord:
+    """
+    Read a LogRecord, or the structlog event it stands for, for a formatter of this process.
+
+    The ids it was made with count, not those of the thread that happens to write it out.
+    """
+    span = active()
+    mine = vars(record).get("traceId")
+    if span is not None and mine is not None and mine != span.trace_id:
+        span = None
+    taken = _Taken(_workshop_of(span), span, failure_in((said or {}).get("exc_info") or record.exc_info))
+    return taken.completed(line_of_log_record(record, said))
+
+
+def event_here(method: str, event: Mapping[str, Any]) -> LineRecord:
+    """Read a structlog event for a renderer of this process."""
+    span = active()
+    return EventLine(_workshop_of(span), span, method, event).record()
+
+
+def _workshop_of(span: Span | None) -> Workshop:
+    return (default_workshop() or _NO_WORKSHOP) if span is None else span.workshop
+
+
+def failure_in(exc_info: Any) -> Failure | None:
+    """Read the ``exc_info`` of either library: an exception, a tuple as of ``sys.exc_info``, or true."""
+    if not exc_info:
+        return None
+    if isinstance(exc_info, BaseException):
+        return failure_of(exc_info)
+    error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else sys.exc_info()[1]
+    return failure_of(error) if isinstance(error, BaseException) else None
+
+
+def caller() -> Origin | None:
+    """Find the line of the application that is writing a log line."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as logging itself does; inspect.stack reads source files
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
+    """Read the message here if that calls into objects of the application; None leaves it to the worker."""
+    said = record.msg
+    if isinstance(said, dict):
+        return made_plain({key: value for key, value in said.items() if key != "exc_info"})
+    args = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
+    if type(said) is str and _SIMPLE.issuperset(map(type, args)):
+        return None
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - logging will report it to the application in its own way
+        return f"{type(said).__name__} that could not be written"
+
+
+def bind(event: MutableMapping[str, Any], span: Span) -> None:
+    """Put the ids of *span* on a structlog event; keys that the caller set win."""
+    event.setdefault("traceId", span.trace_id)
+    event.setdefault("spanId", span.span_id)

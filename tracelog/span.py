@@ -50,6 +50,7 @@ class Span:
 
     __slots__ = (
         "_birth",
+        "_duration",
         "_open",
         "_owed",
         "_started",
@@ -89,6 +90,7 @@ class Span:
         self.failure: Failure | None = None
         # Appending to a list is atomic; a counter would need a lock in each span, which makes it half as dear again.
         self._owed: list[bool] = []
+        self._duration = 0
         self._open = True
 
     @property
@@ -137,6 +139,11 @@ class Span:
     def finished(self) -> bool:
         """Whether :meth:`finish` has been called."""
         return not hasattr(self, "_open")
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the operation took, 0 while it has not finished."""
+        return self._duration
 
     def visit(self, see: Visitor, /) -> None:
         """Show ``traceId``, ``spanId``, and what else came with the trace, to *see* until it returns False."""
@@ -206,10 +213,11 @@ class Span:
             del self._open
         except AttributeError:
             return
+        self._duration = ticks - self._ticked
         if self._birth.weight > 0:
-            self._workshop.sink(self._record(ticks - self._ticked))
+            self._workshop.sink(self._record())
 
-    def _record(self, duration_ns: int) -> SpanRecord:
+    def _record(self) -> SpanRecord:
         """Freeze what is known now."""
         birth = self._birth
         owed = self._owed
@@ -223,7 +231,7 @@ class Span:
             self.kind,
             self.status,
             self._started,
-            duration_ns,
+            self._duration,
             owed.count(_CHILD) if owed else 0,
             owed.count(_CALL) if owed else 0,
             birth.weight,

@@ -56,7 +56,7 @@ class Tracer:
     """
     Starts spans for one service.
 
-    *ship_lines* says whether log lines go the way of the spans. Everything else has a default that needs no set-up,
+    *ship_lines* says whether log lines from *ship_level* upwards go the way of the spans. Everything else has a default that needs no set-up,
     so that ``Tracer()`` gives ids on log lines and exports nothing.
     """
 
@@ -70,6 +70,7 @@ class Tracer:
         clock: Clock | None = None,
         ids: Ids | None = None,
         ship_lines: bool = False,
+        ship_level: int = 0,
     ) -> None:
         self.sink: Sink = sink or Nowhere()
         self.sampler = sampler or ParentBased()
@@ -80,6 +81,7 @@ class Tracer:
             propagator,
             self.sink.offer,
             self.sink.offer if ship_lines else None,
+            ship_level,
         )
         _tracers.add(self)
 
@@ -124,6 +126,11 @@ def default_tracer() -> Tracer:
 def has_default() -> bool:
     """Tell whether a default tracer was set."""
     return bool(_default)
+
+
+def default_workshop() -> Workshop | None:
+    """Return what the default tracer works with, None while there is none; lines outside of spans go its way."""
+    return _default[0].workshop if _default else None
 
 
 def set_default(tracer: Tracer | None) -> Tracer | None:

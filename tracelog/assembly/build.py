@@ -1,0 +1,127 @@
+"""Wires settings, tracer, pipeline and back end together: the one place that knows both sides."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any, cast
+
+from tracelog import factory
+from tracelog.assembly.destination import Destination
+from tracelog.assembly.settings import PREFIX, Settings, read_settings
+from tracelog.cleaning import SECRET_NAMES, Cleaner
+from tracelog.errors import InvalidSetting
+from tracelog.pipeline.courier import Courier
+from tracelog.pipeline.exporter import Exporter
+from tracelog.propagation import PROPAGATORS, Composite
+from tracelog.record import Resource
+from tracelog.tracer import Tracer, set_default
+
+log = logging.getLogger("tracelog")
+
+UNCONFIGURED = (
+    "no TRACELOG_EXPORT is set: log lines carry ids, but nothing is exported. "
+    "Set it to your Elasticsearch (https://host:9200) or to sqlite: for the embedded store; none: says it is meant."
+)
+
+
+def configure(*, exporter: Exporter | None = None, **settings: Any) -> Tracer:
+    """
+    Set tracing up for this process, and return its tracer.
+
+    *settings* are those of the README's table in lower case (``service="worker"``, ``export="https://es:9200"``); what
+    is not given is read from ``TRACELOG_…`` in the environment. An *exporter* of your own takes the place of
+    ``export``. Puts ids on every LogRecord, too. Called again, it replaces the tracer of before, which gets two seconds
+    to send what it has. Raises InvalidSetting.
+    """
+    tracer = build(read_settings(settings), exporter=exporter)
+    before = set_default(tracer)
+    if before is not None:
+        before.sink.close(2.0)
+    factory.install()
+    return tracer
+
+
+def build(settings: Settings, *, exporter: Exporter | None = None) -> Tracer:
+    """Make the tracer that *settings* describe, with a pipeline of its own."""
+    place = settings.export
+    if exporter is None and place is None:
+        log.warning(UNCONFIGURED)
+    resource = Resource(
+        service=settings.service or socket.gethostname(),
+        version=settings.service_version,
+        environment=settings.environment,
+        host=socket.gethostname(),
+    )
+    opener = _opener(settings, exporter)
+    kept = exporter is not None or (place is not None and place.keeps_lines)
+    return Tracer(
+        resource=resource,
+        sink=None if opener is None else _courier(opener, settings),
+        sampler=settings.sample,
+        propagator=_propagator(settings.propagators),
+        ship_lines=opener is not None and (kept if settings.ship_logs is None else settings.ship_logs),
+        ship_level=settings.ship_level,
+    )
+
+
+def _courier(opener: Callable[[], Exporter], settings: Settings) -> Courier:
+    return Courier(
+        opener,
+        cleaner=Cleaner([*SECRET_NAMES, *settings.redact], settings.redact_with),
+        room=settings.backlog_max_records,
+        max_bytes=settings.backlog_max_bytes,
+    )
+
+
+def _propagator(names: tuple[str, ...]) -> Composite:
+    """Put the formats together, in the order given."""
+    for name in names:
+        if name not in PROPAGATORS:
+            raise InvalidSetting(PREFIX + "PROPAGATORS", name, f"use {', '.join(PROPAGATORS)}")
+    return Composite([PROPAGATORS[name] for name in names])
+
+
+def _opener(settings: Settings, exporter: Exporter | None) -> Callable[[], Exporter] | None:
+    """Choose the back end; each process opens it anew."""
+    if exporter is not None:
+        return lambda: exporter
+    if settings.export is None or settings.export.kind == "none":
+        return None
+    return partial(_OPENERS[settings.export.kind], settings.export, settings)
+
+
+def _load(module: str, name: str) -> Any:
+    """Load an edge when it is asked for, so that nobody pays for a back end they do not use."""
+    return getattr(import_module(f"tracelog.{module}"), name)
+
+
+def _elasticsearch(place: Destination, settings: Settings) -> Exporter:
+    address = _load("elastic.address", "ElasticAddress")(
+        nodes=place.nodes,
+        api_key=settings.api_key,
+        username=settings.username,
+        password=settings.password,
+        ca_certs=settings.ca_certs,
+        namespace=settings.namespace,
+    )
+    return cast("Exporter", _load("elastic.exporter", "ElasticExporter")(address))
+
+
+def _sqlite(place: Destination, settings: Settings) -> Exporter:
+    return cast("Exporter", _load("local.exporter", "LocalExporter")(place.path or None))
+
+
+def _lines(place: Destination, settings: Settings) -> Exporter:
+    return cast("Exporter", _load("exporters.lines", "LinesExporter")(place.path or None))
+
+
+_OPENERS: dict[str, Callable[[Destination, Settings], Exporter]] = {
+    "elasticsearch": _elasticsearch,
+    "sqlite": _sqlite,
+    "console": _lines,
+    "file": _lines,
+}

@@ -1,0 +1,212 @@
+"""
+Flask: every request becomes a server span, and its ids stand on every line until the body is closed.
+
+Built on Flask's public hooks and a wrapper around ``wsgi_app``; :mod:`tracelog.wsgi` has the way of one request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from flask import Flask, Request, Response, after_this_request, got_request_exception, request
+
+from tracelog import factory
+from tracelog.assembly import Settings, build, read_settings
+from tracelog.pipeline.exporter import Exporter
+from tracelog.propagation import default_propagator
+from tracelog.propagation.carrier import wrap
+from tracelog.tracer import Tracer, default_tracer, has_default, set_default
+from tracelog.wsgi import FAILED_FROM, Environ, Exchange, StartResponse, harmless, is_test_client
+
+__all__ = ["TraceLog"]
+
+_KEY = "tracelog"
+_EXCHANGE = "tracelog.exchange"
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_CLIENT_ERRORS_FROM = 400
+
+#: One line for each finished request; its level is INFO unless the application set another.
+request_log = logging.getLogger("tracelog.request")
+
+
+class TraceLog:
+    """
+    The Flask extension: ``TraceLog(app)``, or ``TraceLog()`` and later ``init_app(app)``.
+
+    *settings* are those of the README's table in lower case; what is not given is read from the application's
+    configuration (``TRACELOG_…``), then from the environment. A *tracer* that is there already, or an *exporter* of
+    your own, can be given instead of ``export``. One object may serve several applications.
+    """
+
+    def __init__(
+        self, app: Flask | None = None, *, tracer: Tracer | None = None, exporter: Exporter | None = None, **settings: Any
+    ) -> None:
+        self._tracer = tracer
+        self._exporter = exporter
+        self._settings = settings
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, **settings: Any) -> None:
+        """
+        Trace every request of *app*, and put ids on every LogRecord of the process.
+
+        Its tracer becomes the process's default if there is none. Without a destination in the settings the default
+        tracer is used where one was configured. Raises InvalidSetting for a setting that cannot be used, and
+        RuntimeError for an application that is traced already.
+        """
+        if _KEY in app.extensions:
+            raise RuntimeError("this application is traced already: call TraceLog(app) or init_app(app) once")
+        chosen = read_settings({**self._settings, **settings}, app.config)
+        chosen = replace(chosen, service=chosen.service or app.name)
+        tracer = self._tracer or self._make_tracer(chosen)
+        if not has_default():
+            set_default(tracer)
+        factory.install()
+        traced = _TracedFlask(app.wsgi_app, tracer, chosen)
+        app.extensions[_KEY] = traced
+        app.wsgi_app = traced
+        # First of all, so that a hook of the application's own that ends the request finds it named.
+        app.before_request_funcs.setdefault(None, []).insert(0, traced.routed)
+        got_request_exception.connect(traced.failed, app)
+
+    def _make_tracer(self, chosen: Settings) -> Tracer:
+        if chosen.export is None and self._exporter is None and has_default():
+            return default_tracer()
+        return build(chosen, exporter=self._exporter)
+
+
+class _TracedFlask:
+    """One application's ``wsgi_app``, traced."""
+
+    def __init__(self, wsgi_app: Callable[..., Any], tracer: Tracer, settings: Settings) -> None:
+        self._wsgi_app = wsgi_app
+        self.tracer = tracer
+        self._propagator = tracer.workshop.propagator or default_propagator()
+        self._header = settings.response_header
+        self._failed_from = _CLIENT_ERRORS_FROM if settings.client_errors_fail else FAILED_FROM
+        self._excluded = tuple(map(_exclusion, settings.exclude))
+        self._says_line = settings.request_line
+        if settings.request_line and request_log.level == logging.NOTSET:
+            request_log.setLevel(logging.INFO)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        exchange = None
+        with harmless("beginning a request"):
+            exchange = self._exchange(environ, start_response)
+            exchange.begin()
+        if exchange is None:
+            return self._wsgi_app(environ, start_response)  # type: ignore[no-any-return]
+        try:
+            body = self._wsgi_app(environ, exchange.start_response)
+        except BaseException as error:
+            exchange.raised(error)
+            raise
+        return exchange.answered(body, environ)
+
+    def routed(self) -> None:
+        """Name the span after the route, as soon as Flask knows it; a ``before_request`` function."""
+        exchange: Exchange | None = request.environ.get(_EXCHANGE)
+        if exchange is None:
+            return
+        with harmless("naming a request"):
+            _name(exchange, request)
+            if any(excludes(request) for excludes in self._excluded):
+                exchange.span.leave_out()
+            if exchange.by_hand:
+                after_this_request(_note_whole)
+
+    def failed(self, sender: Flask, exception: BaseException, **extra: Any) -> None:
+        """Take an unhandled exception down; Flask turns it into an answer 500 before we would see it."""
+        exchange: Exchange | None = request.environ.get(_EXCHANGE)
+        if exchange is not None:
+            with harmless("noting an exception"):
+                exchange.span.fail(exception)
+
+    def _exchange(self, environ: Environ, start_response: StartResponse) -> Exchange:
+        """Start the span of a request."""
+        method = environ["REQUEST_METHOD"]
+        shown = method if method in _METHODS else "_OTHER"
+        context = self._propagator.extract(wrap(environ, "wsgi"), None)
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        span = self.tracer.start_server_span(context, f"{shown} {path}", **_attributes(environ, shown, path))
+        span.operation = f"{shown} unknown route"
+        exchange = Exchange(
+            span,
+            start_response,
+            self._settled,
+            by_hand=is_test_client(environ),
+            header=self._header,
+            failed_from=self._failed_from,
+        )
+        environ[_EXCHANGE] = exchange
+        return exchange
+
+    def _settled(self, exchange: Exchange) -> None:
+        """Say in one line that a request has finished."""
+        if self._says_line and request_log.isEnabledFor(logging.INFO):
+            _say(exchange)
+
+
+def _name(exchange: Exchange, request: Request) -> None:
+    """Name the span ``METHOD rule``, where the application is mounted included."""
+    rule = request.url_rule
+    if rule is None:
+        return
+    route = request.script_root + rule.rule
+    span = exchange.span
+    span.operation = f"{span.operation.partition(' ')[0]} {route}"
+    span.set(**{"http.route": route})
+
+
+def _attributes(environ: Environ, method: str, path: str) -> dict[str, Any]:
+    """Describe a request, without its query: what a person types there is nobody's business."""
+    attributes = {
+        "http.request.method": method,
+        "url.path": path,
+        "url.scheme": environ["wsgi.url_scheme"],
+        "server.address": environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
+    }
+    if agent := environ.get("HTTP_USER_AGENT"):
+        attributes["user_agent.original"] = agent
+    if address := environ.get("REMOTE_ADDR"):
+        attributes["client.address"] = address
+    if method == "_OTHER":
+        attributes["http.request.method_original"] = environ["REQUEST_METHOD"]
+    return attributes
+
+
+def _note_whole(response: Response) -> Response:
+    """Tell that no code of the application runs while this answer is read (``after_this_request``)."""
+    exchange: Exchange = request.environ[_EXCHANGE]
+    exchange.whole = response.is_sequence
+    return response
+
+
+def _exclusion(rule: Any) -> Callable[[Request], bool]:
+    """Read one member of ``EXCLUDE``: a path glob, ``endpoint:name``, ``blueprint:name``, or a callable."""
+    if callable(rule):
+        return lambda request: bool(rule(request))
+    kind, colon, name = str(rule).partition(":")
+    if colon and kind == "endpoint":
+        return lambda request: request.endpoint == name
+    if colon and kind == "blueprint":
+        return lambda request: name in request.blueprints
+    return lambda request: fnmatchcase(request.script_root + request.path, rule)
+
+
+def _say(exchange: Exchange) -> None:
+    """Write the line of a finished request."""
+    span = exchange.span
+    method, _, route = span.operation.partition(" ")
+    told = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": exchange.status,
+        "event.duration": span.duration_ns,
+    }
+    request_log.info("%s %d in %.1f ms", span.operation, exchange.status, span.duration_ns / 1e6, extra=told)

@@ -1,0 +1,222 @@
+"""
+One WSGI request and its answer as a span: attached before the application is called, detached when the body is closed.
+
+What a server does between the two (the error line of a view, chunks of a streamed body, teardown, its access line) is
+inside of the span. Servers close every body (PEP 3333); werkzeug's test client does not, and is recognised.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import Token
+from typing import Any
+
+from tracelog.active import Stage, active, discard_finished, enter, leave
+from tracelog.span import Span
+
+log = logging.getLogger("tracelog")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+FAILED_FROM = 500
+_INTERNAL_SERVER_ERROR = 500
+
+
+@contextmanager
+def harmless(doing: str) -> Iterator[None]:
+    """Keep a fault of our own out of the application's request; report it instead."""
+    try:
+        yield
+    except Exception:
+        log.exception("tracing failed while %s; the request goes on", doing)
+
+
+def is_test_client(environ: Environ) -> bool:
+    """Tell werkzeug's test client, which closes no body, from a server; to be asked before the application is."""
+    return "werkzeug.request" in environ and "SERVER_SOFTWARE" not in environ
+
+
+class Exchange:
+    """
+    One request and its answer.
+
+    *settled* is called once, inside of the span, when the span has finished. *whole* is set where it is known that no
+    code of the application runs while the body is read.
+    """
+
+    __slots__ = (
+        "_failed_from",
+        "_header",
+        "_settled",
+        "_stage",
+        "_start_response",
+        "_token",
+        "by_hand",
+        "span",
+        "status",
+        "whole",
+    )
+
+    _token: Token[Span | None]
+
+    def __init__(
+        self,
+        span: Span,
+        start_response: StartResponse,
+        settled: Callable[[Exchange], None],
+        *,
+        by_hand: bool = False,
+        header: str = "",
+        failed_from: int = FAILED_FROM,
+    ) -> None:
+        self.span = span
+        self.status = 0
+        self.whole = False
+        self._start_response = start_response
+        self._settled = settled
+        self.by_hand = by_hand
+        self._header = header
+        self._failed_from = failed_from
+        self._stage = Stage(span)
+
+    def begin(self) -> None:
+        """Attach the span; one that an earlier request left behind is let go of."""
+        discard_finished()
+        self._token = enter(self.span)
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        """Take the status down, and add the trace id to the headers unless the application did."""
+        with harmless("reading the status"):
+            self.status = int(status[:3])
+            if self._header and not any(name.lower() == self._header.lower() for name, _ in headers):
+                headers = [*headers, (self._header, self.span.trace_id)]
+        return self._start_response(status, headers, *error)
+
+    def raised(self, error: BaseException) -> None:
+        """
+        Finish without a body.
+
+        A server says so in a line of its own, after this; the finished span stays attached for that line and is let
+        go of by the next request. The test client's caller gets the exception and expects nothing left behind.
+        """
+        self.status = self.status or _INTERNAL_SERVER_ERROR
+        self.span.fail(error)
+        self.finish()
+        if self.by_hand:
+            leave(self._token)
+
+    def answered(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+        """Return the body as the server gets it: each chunk is made, and its end is seen, inside of the span."""
+        if self.by_hand:
+            if self.whole:
+                self.finish()
+            leave(self._token)
+            return TracedBody(self, body)
+        return self._by_sendfile(body, environ) or TracedBody(self, body)
+
+    def finish(self) -> None:
+        """Finish the span; later calls do nothing."""
+        if self.span.finished:
+            return
+        with harmless("finishing a request"):
+            if self.status:
+                self.span.set(**{"http.response.status_code": self.status})
+            if self.status >= self._failed_from:
+                self.span.fail()
+            self.span.finish()
+            self._settled(self)
+
+    def step(self, chunks: Iterator[bytes]) -> bytes:
+        """Make the next chunk; whatever ends the body early is seen."""
+        try:
+            if self._attached():
+                return next(chunks)
+            with self._stage:
+                return next(chunks)
+        except StopIteration:
+            self._ended()
+            raise
+        except BaseException as error:
+            self.span.fail(error)
+            self._ended()
+            raise
+
+    def close(self, body: Iterable[bytes]) -> None:
+        """Close the application's body, finish, and detach."""
+        closing: Callable[[], None] | None = getattr(body, "close", None)
+        if self._attached():
+            self._close(closing)
+            if not self.by_hand:
+                leave(self._token)
+            return
+        with self._stage:
+            self._close(closing)
+
+    def _close(self, closing: Callable[[], None] | None) -> None:
+        try:
+            if closing is not None:
+                closing()
+        except BaseException as error:
+            self.span.fail(error)
+            raise
+        finally:
+            self.finish()
+
+    def _ended(self) -> None:
+        """Finish where nobody will close the body."""
+        if self.by_hand:
+            with self._stage:
+                self.finish()
+
+    def _attached(self) -> bool:
+        """Tell whether this request's span, or one forked from it in this process, is active here."""
+        span = active()
+        return span is not None and span.entry_id == self.span.entry_id
+
+    def _by_sendfile(self, body: Any, environ: Environ) -> Iterable[bytes] | None:
+        """Leave a body that the server itself sends (``wsgi.file_wrapper``) as it is, but for its ``close``."""
+        wrapper = environ.get("wsgi.file_wrapper")
+        if not (isinstance(wrapper, type) and isinstance(body, wrapper)):
+            return None
+        file: Any = body
+        inner = _Closable(getattr(file, "close", None))
+        try:
+            file.close = lambda: self.close(inner)
+        except AttributeError:
+            return None
+        untouched: Iterable[bytes] = file
+        return untouched
+
+
+class _Closable:
+    """Remembers the ``close`` that a body had."""
+
+    def __init__(self, close: Callable[[], None] | None) -> None:
+        self.close = close or (lambda: None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+class TracedBody:
+    """The body of an answer, made inside of its request's span."""
+
+    __slots__ = ("_body", "_chunks", "_exchange")
+
+    def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
+        self._exchange = exchange
+        self._body = body
+        self._chunks = iter(body)
+
+    def __iter__(self) -> TracedBody:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._exchange.step(self._chunks)
+
+    def close(self) -> None:
+        """Close the application's body, finish the span, detach it."""
+        self._exchange.close(self._body)
