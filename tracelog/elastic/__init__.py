@@ -1,0 +1,1 @@
+"""Elasticsearch: sending to it, setting it up, searching in it."""

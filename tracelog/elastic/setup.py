@@ -1,0 +1,199 @@
+"""Brings our templates into an Elasticsearch and out of it again, and touches nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, NamedTuple, cast
+
+import orjson
+
+from tracelog.elastic.answers import Answer, error_of, parsed, short
+from tracelog.elastic.connection import Connection, target
+from tracelog.elastic.names import stream
+from tracelog.elastic.templates import COMPONENTS, INDEX_TEMPLATES, VERSION, Template, templates
+from tracelog.errors import DestinationError
+from tracelog.pipeline.exporter import LINES, SPANS
+
+CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
+REMOVED, ABSENT, IN_USE = "removed", "not there", "in use"
+ROLLED_OVER, APPLIED, BY_HAND = "rolled over", "applied", "by hand"
+
+_MISSING = frozenset({404})
+_NOT_ALLOWED = "setup needs the privilege manage_index_templates"
+
+
+class Request(NamedTuple):
+    """A request as Kibana's console shows it."""
+
+    method: str
+    target: str
+    body: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        head = f"{self.method} {self.target}"
+        return head if self.body is None else f"{head}\n{orjson.dumps(self.body, option=orjson.OPT_INDENT_2).decode()}"
+
+
+class Step(NamedTuple):
+    """
+    What is to be done, or was done, about one object.
+
+    *status* is one of the constants of this module. *requests* are those that do it; with status ``by hand`` or
+    ``in use`` they are left to a person. *note* says why.
+    """
+
+    name: str
+    status: str
+    requests: tuple[Request, ...] = ()
+    note: str = ""
+
+
+def planned(connection: Connection, retention: str) -> list[Step]:
+    """
+    Compare what is there with what should be, changing nothing.
+
+    Raises DestinationError if an object of somebody else's, or of a newer tracelog's, has one of our names.
+    """
+    return [_compared(connection, template) for template in templates(retention)]
+
+
+def install(connection: Connection, retention: str) -> list[Step]:
+    """Write the templates that are missing or differ, and bring existing data streams up to date."""
+    steps = planned(connection, retention)
+    for step in steps:
+        for request in step.requests:
+            _done(connection, request)
+    if any(step.status == UPDATED for step in steps):
+        steps += _streams_renewed(connection, retention)
+    return steps
+
+
+def removal(connection: Connection) -> list[Step]:
+    """Find which of our templates are there to be removed, changing nothing; what is not ours is left out."""
+    steps: list[Step] = []
+    for template in reversed(templates("30d")):
+        found = _found(connection, template)
+        ours = found is not None and _mark(found) is not None
+        request = Request("DELETE", target(template.place, template.name))
+        steps.append(Step(template.called, REMOVED if ours else ABSENT, (request,) if ours else ()))
+    return steps
+
+
+def remove(connection: Connection) -> list[Step]:
+    """Remove our templates. Data streams are left as they are, and so are the templates that they are made from."""
+    return [_removed(connection, step) for step in removal(connection)]
+
+
+def _compared(connection: Connection, template: Template) -> Step:
+    """Say what has to be done about one template."""
+    found = _found(connection, template)
+    request = Request("PUT", target(template.place, template.name), template.body)
+    if found is None:
+        return Step(template.called, CREATED, (request,))
+    mark = _mark(found)
+    if mark is None:
+        problem = f"there is {template.called} already, and it is not tracelog's"
+        raise DestinationError(str(connection.address), problem, "rename or remove it, then run setup again")
+    if mark.get("state") == template.mark["state"]:
+        return Step(template.called, UNCHANGED)
+    if cast("int", mark.get("version", 0)) > VERSION:
+        problem = f"{template.called} was written by a newer tracelog"
+        raise DestinationError(str(connection.address), problem, "run setup of that version, or --remove first")
+    return Step(template.called, UPDATED, (request,))
+
+
+def _found(connection: Connection, template: Template) -> dict[str, Any] | None:
+    """Read the template of that name, or None where there is none."""
+    answer = _asked(connection, Request("GET", target(template.place, template.name)), _MISSING)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return None
+    listing, single = _ANSWERS[template.place]
+    named: list[dict[str, Any]] = (parsed(answer) or {}).get(listing, [])
+    return next((entry[single] for entry in named if entry.get("name") == template.name), None)
+
+
+_ANSWERS = {
+    COMPONENTS: ("component_templates", "component_template"),
+    INDEX_TEMPLATES: ("index_templates", "index_template"),
+}
+
+
+def _mark(found: dict[str, Any]) -> dict[str, Any] | None:
+    """Read our mark in a template, or None in one that is not ours."""
+    mark: Any = (found.get("_meta") or {}).get("tracelog")
+    return cast("dict[str, Any]", mark) if isinstance(mark, dict) else None
+
+
+def _removed(connection: Connection, step: Step) -> Step:
+    """Remove one template unless a data stream needs it."""
+    for request in step.requests:
+        answer = _asked(connection, request, frozenset({400, 404}))
+        kind, reason = error_of(answer)
+        if answer.status == HTTPStatus.BAD_REQUEST:
+            if "use by" not in reason:
+                raise DestinationError(
+                    str(connection.address), f"{step.name} was not removed ({kind}: {short(reason)})"
+                )
+            return step._replace(status=IN_USE, note=short(reason), requests=_deletions(step.name))
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return step._replace(status=ABSENT)
+    return step
+
+
+def _deletions(name: str) -> tuple[Request, ...]:
+    """Give the request that deletes the stored documents, after which the template can go."""
+    for kind in (SPANS, LINES):
+        if stream(kind, "*").removesuffix("-*") in name:
+            return (Request("DELETE", target("_data_stream", stream(kind, "*"))),)
+    return ()
+
+
+def _streams_renewed(connection: Connection, retention: str) -> list[Step]:
+    """Let existing data streams begin an index with the new fields, and take on the new retention."""
+    steps: list[Step] = []
+    for name in _streams(connection):
+        lifecycle = Request("PUT", target("_data_stream", name, "_lifecycle"), {"data_retention": retention})
+        steps += [
+            _tried(connection, f"data stream {name}", ROLLED_OVER, Request("POST", target(name, "_rollover"))),
+            _tried(connection, f"retention of {name}", APPLIED, lifecycle),
+        ]
+    return steps
+
+
+def _streams(connection: Connection) -> Iterable[str]:
+    """Name the data streams of ours, in every namespace; those of the address where names may not be looked up."""
+    pattern = target("_resolve", "index", ",".join(stream(kind, "*") for kind in (SPANS, LINES)))
+    answer = connection.call("GET", pattern)
+    if answer.status == HTTPStatus.OK:
+        found: list[dict[str, Any]] = (parsed(answer) or {}).get("data_streams", [])
+        return [str(entry["name"]) for entry in found]
+    return [stream(kind, connection.address.namespace) for kind in (SPANS, LINES)]
+
+
+def _tried(connection: Connection, name: str, status: str, request: Request) -> Step:
+    """Make a request that a server, or a key, may not know or allow; where it does not, leave it to a person."""
+    answer = connection.call(
+        request.method, request.target, None if request.body is None else orjson.dumps(request.body)
+    )
+    if answer.status == HTTPStatus.OK:
+        return Step(name, status, (request,))
+    _, reason = error_of(answer)
+    return Step(name, BY_HAND, (request,), short(reason) or f"status {answer.status}")
+
+
+def _done(connection: Connection, request: Request) -> None:
+    """Make a request that must succeed."""
+    _asked(connection, request, frozenset())
+
+
+def _asked(connection: Connection, request: Request, expected: frozenset[int]) -> Answer:
+    """Make a request; where a right is missing, name the one that setup needs and not the one that writing does."""
+    answer = connection.ask(request.method, request.target, request.body, expected=expected | {403})
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise DestinationError(str(connection.address), "the credentials do not allow this (403)", _NOT_ALLOWED)
+    return answer
+
+
+#: What `setup` can be asked to do with a connection and a retention.
+Action = Callable[[Connection, str], list[Step]]
