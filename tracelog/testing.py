@@ -15,7 +15,6 @@ import pytest
 
 from tracelog import factory
 from tracelog.record import LineRecord, Resource, SpanRecord
-from tracelog.sampling import always
 from tracelog.stats import Stats
 from tracelog.tracer import Tracer, set_default
 
@@ -107,7 +106,6 @@ def recording(**options: Any) -> Iterator[Recorder]:
         "resource": Resource("test"),
         "ids": CountingIds(),
         "clock": TickingClock(),
-        "sampler": always,
         "ship_lines": True,
         **options,
     }

@@ -23,6 +23,7 @@ StartResponse = Callable[..., Any]
 
 FAILED_FROM = 500
 _INTERNAL_SERVER_ERROR = 500
+_UNKNOWN = 1 << 62
 
 
 @contextmanager
@@ -39,17 +40,24 @@ def is_test_client(environ: Environ) -> bool:
     return "werkzeug.request" in environ and "SERVER_SOFTWARE" not in environ
 
 
+def _content_length(headers: list[tuple[str, str]]) -> int:
+    """Read the length of the body; one that is not told is endless."""
+    told = next((value for name, value in headers if name.lower() == "content-length"), "")
+    return int(told) if told.isdigit() else _UNKNOWN
+
+
 class Exchange:
     """
     One request and its answer.
 
-    *settled* is called once, inside of the span, when the span has finished. *whole* is set where it is known that no
-    code of the application runs while the body is read.
+    *settled* is called once, inside of the span, when the span has finished. *by_hand* says that nobody will close the
+    body: the span is detached when the application returns, and ends with the last byte.
     """
 
     __slots__ = (
         "_failed_from",
         "_header",
+        "_left",
         "_settled",
         "_stage",
         "_start_response",
@@ -57,7 +65,6 @@ class Exchange:
         "by_hand",
         "span",
         "status",
-        "whole",
     )
 
     _token: Token[Span | None]
@@ -74,12 +81,12 @@ class Exchange:
     ) -> None:
         self.span = span
         self.status = 0
-        self.whole = False
         self._start_response = start_response
         self._settled = settled
         self.by_hand = by_hand
         self._header = header
         self._failed_from = failed_from
+        self._left = _UNKNOWN
         self._stage = Stage(span)
 
     def begin(self) -> None:
@@ -91,6 +98,8 @@ class Exchange:
         """Take the status down, and add the trace id to the headers unless the application did."""
         with harmless("reading the status"):
             self.status = int(status[:3])
+            if self.by_hand:
+                self._left = _content_length(headers)
             if self._header and not any(name.lower() == self._header.lower() for name, _ in headers):
                 headers = [*headers, (self._header, self.span.trace_id)]
         return self._start_response(status, headers, *error)
@@ -111,8 +120,6 @@ class Exchange:
     def answered(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
         """Return the body as the server gets it: each chunk is made, and its end is seen, inside of the span."""
         if self.by_hand:
-            if self.whole:
-                self.finish()
             leave(self._token)
             return TracedBody(self, body)
         return self._by_sendfile(body, environ) or TracedBody(self, body)
@@ -135,7 +142,7 @@ class Exchange:
             if self._attached():
                 return next(chunks)
             with self._stage:
-                return next(chunks)
+                chunk = next(chunks)
         except StopIteration:
             self._ended()
             raise
@@ -143,6 +150,10 @@ class Exchange:
             self.span.fail(error)
             self._ended()
             raise
+        self._left -= len(chunk)
+        if self._left <= 0:
+            self._ended()
+        return chunk
 
     def close(self, body: Iterable[bytes]) -> None:
         """Close the application's body, finish, and detach."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from flask import Flask, Request, Response, after_this_request, got_request_exception, request
+from flask import Flask, Request, got_request_exception, request
 
 from tracelog import factory
 from tracelog.assembly import Settings, build, read_settings
@@ -69,7 +69,7 @@ class TraceLog:
         factory.install()
         traced = _TracedFlask(app.wsgi_app, tracer, chosen)
         app.extensions[_KEY] = traced
-        app.wsgi_app = traced
+        app.wsgi_app = traced  # type: ignore[method-assign]
         # First of all, so that a hook of the application's own that ends the request finds it named.
         app.before_request_funcs.setdefault(None, []).insert(0, traced.routed)
         got_request_exception.connect(traced.failed, app)
@@ -100,7 +100,7 @@ class _TracedFlask:
             exchange = self._exchange(environ, start_response)
             exchange.begin()
         if exchange is None:
-            return self._wsgi_app(environ, start_response)  # type: ignore[no-any-return]
+            return self._wsgi_app(environ, start_response)
         try:
             body = self._wsgi_app(environ, exchange.start_response)
         except BaseException as error:
@@ -117,8 +117,6 @@ class _TracedFlask:
             _name(exchange, request)
             if any(excludes(request) for excludes in self._excluded):
                 exchange.span.leave_out()
-            if exchange.by_hand:
-                after_this_request(_note_whole)
 
     def failed(self, sender: Flask, exception: BaseException, **extra: Any) -> None:
         """Take an unhandled exception down; Flask turns it into an answer 500 before we would see it."""
@@ -178,13 +176,6 @@ def _attributes(environ: Environ, method: str, path: str) -> dict[str, Any]:
     if method == "_OTHER":
         attributes["http.request.method_original"] = environ["REQUEST_METHOD"]
     return attributes
-
-
-def _note_whole(response: Response) -> Response:
-    """Tell that no code of the application runs while this answer is read (``after_this_request``)."""
-    exchange: Exchange = request.environ[_EXCHANGE]
-    exchange.whole = response.is_sequence
-    return response
 
 
 def _exclusion(rule: Any) -> Callable[[Request], bool]:
