@@ -1,0 +1,232 @@
+"""
+Records made safe to be stored: no secrets, no control characters, nothing without bounds.
+
+Runs away from the application's threads, on every record, before anything is encoded. What is looked for in names and
+texts is in :mod:`tracelog.redaction`; how values of any type become plain ones in :mod:`tracelog.plain`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
+from typing import Any, cast
+
+from tracelog.fitting import MAX_STACK, fitted, is_list, middle_cut
+from tracelog.plain import MAX_KEY_LENGTH, MAX_KEYS, named, plain, text
+from tracelog.record import Event, Failure, LineRecord, Origin, SpanRecord
+from tracelog.redaction import REDACTED, SECRET_NAMES, Redactor
+
+__all__ = ["FAULT", "SECRET_NAMES", "Cleaner"]
+
+#: The attribute of a record that could not be cleaned and lost its attributes for that.
+FAULT = "tracelog.fault"
+
+# In texts of one line nothing may end the line, steer a terminal or turn the direction of writing; in longer ones line
+# breaks and tabs may stay.
+_IN_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Cleaner:
+    """
+    Cleans records, and never raises.
+
+    Values of *names*, and what looks like a secret in any text, become ``[redacted]``. *callback* is then asked about
+    each attribute, field and message by name, and its answer taken in place of the value; one that raises takes the
+    value away.
+    """
+
+    def __init__(self, names: Iterable[str] = SECRET_NAMES, callback: Callable[[str, Any], Any] | None = None) -> None:
+        self._redactor = Redactor(names)
+        self._callback = callback
+        self._key = lru_cache(maxsize=2048)(self._cleaned_key)
+
+    def span(self, record: SpanRecord) -> SpanRecord:
+        """Return *record* as it may be stored; the same one if there was nothing to do."""
+        try:
+            return fitted(self._span(record))
+        except Exception as error:  # noqa: BLE001 - a record without attributes is better than none
+            return record._replace(
+                operation=_short(record.operation),
+                attributes=_fault(error),
+                events=(),
+                failure=_type_of(record.failure),
+            )
+
+    def line(self, record: LineRecord) -> LineRecord:
+        """Return *record* as it may be stored; the same one if there was nothing to do."""
+        try:
+            return fitted(self._line(record))
+        except Exception as error:  # noqa: BLE001 - as above
+            return record._replace(
+                message=f"<message lost: {type(error).__name__}>",
+                logger=_short(record.logger),
+                fields=_fault(error),
+                origin=None,
+                failure=_type_of(record.failure),
+            )
+
+    def _span(self, record: SpanRecord) -> SpanRecord:
+        cleaned = (
+            _short(record.trace_id),
+            _short(record.parent_id),
+            self._one_line(record.operation),
+            self._members(record.attributes),
+            self._events(record.events) if record.events else record.events,
+            None if record.failure is None else self._failure(record.failure),
+        )
+        trace_id, parent_id, operation, attributes, events, failure = cleaned
+        before = (
+            record.trace_id,
+            record.parent_id,
+            record.operation,
+            record.attributes,
+            record.events,
+            record.failure,
+        )
+        if all(map(_same, cleaned, before)):
+            return record
+        return record._replace(
+            trace_id=trace_id,
+            parent_id=parent_id,
+            operation=operation,
+            attributes=attributes,
+            events=events,
+            failure=failure,
+        )
+
+    def _line(self, record: LineRecord) -> LineRecord:
+        origin = record.origin
+        return record._replace(
+            level=_short(record.level),
+            logger=_short(record.logger),
+            message=self._one_line(self._asked("message", record.message)),
+            trace_id=_short(record.trace_id),
+            span_id=_short(record.span_id),
+            entry_id=_short(record.entry_id),
+            fields=self._members(record.fields),
+            origin=None if origin is None else Origin(_short(origin.file), origin.line, _short(origin.function)),
+            failure=None if record.failure is None else self._failure(record.failure),
+            thread=_short(record.thread),
+        )
+
+    def _events(self, events: Iterable[Event]) -> tuple[Event, ...]:
+        """Clean the names and attributes of *events*."""
+        return tuple(Event(_short(event.name), event.at_ns, self._members(event.attributes)) for event in events)
+
+    def _failure(self, failure: Failure) -> Failure:
+        """Write the stack trace, which needs the source files, and clean it."""
+        try:
+            stack = failure.stack()
+        except Exception as error:  # noqa: BLE001 - it reads source files, and code of the application's own may be in it
+            stack = f"<stack trace lost: {type(error).__name__}>"
+        if stack:
+            stack = self._asked("error.stack_trace", middle_cut(str(stack), MAX_STACK))
+        return Failure(
+            _short(failure.type),
+            self._free_text(self._asked("error.message", failure.message)),
+            None,
+            middle_cut(self._scrubbed(_surely_text(stack)), MAX_STACK) if stack else "",
+        )
+
+    def _members(self, values: Mapping[Any, Any]) -> Mapping[str, Any]:
+        """Clean names and values, up to 128 of them; answer with *values* itself if that changes nothing."""
+        cleaned: dict[str, Any] = {}
+        changed = len(values) > MAX_KEYS
+        for name, value in islice(values.items(), MAX_KEYS):
+            key, secret = self._key(name) if type(name) is str else self._cleaned_key(name)
+            member = self._member(key, secret, value)
+            changed = changed or member is not value or key is not name
+            cleaned[key] = member
+        return cleaned if changed else values
+
+    def _cleaned_key(self, name: Any) -> tuple[str, bool]:
+        """Return *name* as a key, and whether it names a secret."""
+        key = _short(name)
+        return key, self._redactor.is_secret(key)
+
+    def _member(self, key: str, secret: bool, value: Any) -> Any:
+        """Clean the value of *key*."""
+        value = plain(value, named)
+        if secret and _tells(key, value):
+            value = REDACTED
+        return self._cleaned(value if self._callback is None else plain(self._asked(key, value), named))
+
+    def _cleaned(self, value: Any) -> Any:
+        """Clean the texts in a plain value."""
+        if isinstance(value, str):
+            return self._free_text(value)
+        if isinstance(value, dict):
+            return self._members(cast("dict[str, Any]", value))
+        if is_list(value):
+            return [self._cleaned(member) for member in value]
+        return value
+
+    def _asked(self, name: str, value: Any) -> Any:
+        """Ask the callback about *value*."""
+        if self._callback is None:
+            return value
+        try:
+            return self._callback(name, value)
+        except Exception:  # noqa: BLE001 - what it wanted to hide stays hidden
+            return REDACTED
+
+    def _one_line(self, value: Any) -> str:
+        """Clean a text that is shown in one line."""
+        value = text(_surely_text(value))
+        if not value.isprintable():
+            value = text(_IN_LINE.sub(_visible, value))
+        return self._redactor.text(value)
+
+    def _free_text(self, value: Any) -> str:
+        """Clean a text that may have several lines."""
+        value = _surely_text(value)
+        cleaned = self._scrubbed(text(value))
+        return cleaned if cleaned is value else text(cleaned)
+
+    def _scrubbed(self, value: str) -> str:
+        """Take control characters and secrets out of a text of any length."""
+        if not value.isprintable():
+            value = _IN_TEXT.sub(_visible, value.encode("utf-8", "replace").decode("utf-8"))
+        return self._redactor.text(value)
+
+
+def _short(value: Any) -> str:
+    """Make a name or an id of *value*: one line of at most 256 characters."""
+    if type(value) is str and len(value) <= MAX_KEY_LENGTH and value.isprintable():
+        return value
+    whole = text(_surely_text(value)[: MAX_KEY_LENGTH + 1])
+    return _IN_LINE.sub(_visible, whole)[:MAX_KEY_LENGTH]
+
+
+def _surely_text(value: Any) -> str:
+    """Return texts as they are; of anything else, which an application may give by mistake, what can be told."""
+    return value if type(value) is str else str(plain(value, named))
+
+
+def _visible(match: re.Match[str]) -> str:
+    r"""Write a control character as Python does: ``\n``, ``\x1b``, ``\u2028``."""
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def _tells(key: str, value: Any) -> bool:
+    """Tell whether *value* can be the secret that *key* speaks of; ``max_tokens`` is a number, no token."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return not key.endswith(("s", "S"))
+    return value not in (None, True, False, "")
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other
+
+
+def _fault(error: Exception) -> dict[str, Any]:
+    """Say in place of the attributes why they are missing."""
+    return {FAULT: f"attributes lost in cleaning: {type(error).__name__}"}
+
+
+def _type_of(failure: Failure | None) -> Failure | None:
+    """Keep no more of *failure* than its type."""
+    return None if failure is None else Failure(_short(failure.type), "")
