@@ -23,6 +23,9 @@ __all__ = ["FAULT", "SECRET_NAMES", "Cleaner"]
 #: The attribute of a record that could not be cleaned and lost its attributes for that.
 FAULT = "tracelog.fault"
 
+_SHORT = 80
+_MAX_CLEAN = 2048
+
 # In texts of one line nothing may end the line, steer a terminal or turn the direction of writing; in longer ones line
 # breaks and tabs may stay.
 _IN_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -42,6 +45,8 @@ class Cleaner:
         self._redactor = Redactor(names)
         self._callback = callback
         self._key = lru_cache(maxsize=2048)(self._cleaned_key)
+        # Short texts that were found clean: methods, routes and hosts come again and again.
+        self._clean: set[str] = set()
 
     def span(self, record: SpanRecord) -> SpanRecord:
         """Return *record* as it may be stored; the same one if there was nothing to do."""
@@ -69,32 +74,25 @@ class Cleaner:
             )
 
     def _span(self, record: SpanRecord) -> SpanRecord:
-        cleaned = (
-            _short(record.trace_id),
-            _short(record.parent_id),
-            self._one_line(record.operation),
-            self._members(record.attributes),
-            self._events(record.events) if record.events else record.events,
-            None if record.failure is None else self._failure(record.failure),
-        )
-        trace_id, parent_id, operation, attributes, events, failure = cleaned
-        before = (
-            record.trace_id,
-            record.parent_id,
-            record.operation,
-            record.attributes,
-            record.events,
-            record.failure,
-        )
-        if all(map(_same, cleaned, before)):
+        trace_id, parent_id = _short(record.trace_id), _short(record.parent_id)
+        operation = self._one_line(record.operation)
+        attributes = self._members(record.attributes)
+        if (
+            attributes is record.attributes
+            and operation is record.operation
+            and trace_id is record.trace_id
+            and parent_id is record.parent_id
+            and record.failure is None
+            and not record.events
+        ):
             return record
         return record._replace(
             trace_id=trace_id,
             parent_id=parent_id,
             operation=operation,
             attributes=attributes,
-            events=events,
-            failure=failure,
+            events=self._events(record.events),
+            failure=None if record.failure is None else self._failure(record.failure),
         )
 
     def _line(self, record: LineRecord) -> LineRecord:
@@ -137,9 +135,12 @@ class Cleaner:
         changed = len(values) > MAX_KEYS
         for name, value in islice(values.items(), MAX_KEYS):
             key, secret = self._key(name) if type(name) is str else self._cleaned_key(name)
-            member = self._member(key, secret, value)
-            changed = changed or member is not value or key is not name
-            cleaned[key] = member
+            if not secret and type(value) is str and value in self._clean:
+                cleaned[key] = value
+            else:
+                cleaned[key] = member = self._member(key, secret, value)
+                changed = changed or member is not value
+            changed = changed or key is not name
         return cleaned if changed else values
 
     def _cleaned_key(self, name: Any) -> tuple[str, bool]:
@@ -175,16 +176,26 @@ class Cleaner:
 
     def _one_line(self, value: Any) -> str:
         """Clean a text that is shown in one line."""
+        if type(value) is str and value in self._clean and value.isprintable():
+            return value
         value = text(_surely_text(value))
         if not value.isprintable():
             value = text(_IN_LINE.sub(_visible, value))
-        return self._redactor.text(value)
+        return self._remembered(value, self._redactor.text(value))
 
     def _free_text(self, value: Any) -> str:
         """Clean a text that may have several lines."""
         value = _surely_text(value)
         cleaned = self._scrubbed(text(value))
-        return cleaned if cleaned is value else text(cleaned)
+        return self._remembered(value, cleaned if cleaned is value else text(cleaned))
+
+    def _remembered(self, value: str, cleaned: str) -> str:
+        """Return *cleaned*, and note a short text that was clean; one asked about by name is never just clean."""
+        if cleaned is value and len(value) <= _SHORT and self._callback is None:
+            if len(self._clean) >= _MAX_CLEAN:
+                self._clean.clear()
+            self._clean.add(value)
+        return cleaned
 
     def _scrubbed(self, value: str) -> str:
         """Take control characters and secrets out of a text of any length."""
@@ -216,10 +227,6 @@ def _tells(key: str, value: Any) -> bool:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return not key.endswith(("s", "S"))
     return value not in (None, True, False, "")
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other
 
 
 def _fault(error: Exception) -> dict[str, Any]:

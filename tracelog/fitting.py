@@ -65,8 +65,9 @@ def middle_cut(text: str, characters: int) -> str:
 
 def _size(record: SpanRecord | LineRecord, measure: Callable[[str], int]) -> int:
     """Add up the texts of *record*."""
-    failure = record.failure
-    size = 0 if failure is None else measure(failure.type) + measure(failure.message) + measure(failure.text)
+    size, failure = 0, record.failure
+    if failure is not None:
+        size = measure(failure.type) + measure(failure.message) + measure(failure.text)
     if isinstance(record, LineRecord):
         return size + measure(record.message) + _size_of(record.fields, measure)
     for event in record.events:
@@ -79,8 +80,11 @@ def _size_of(value: Any, measure: Callable[[str], int]) -> int:
     if isinstance(value, str):
         return measure(value)
     if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, Any]", value)
-        return sum(map(measure, pairs)) + _size_of(list(pairs.values()), measure)
+        size = 0
+        for key, member in cast("Mapping[str, Any]", value).items():
+            size += measure(key) + _PER_MEMBER
+            size += measure(member) if type(member) is str else _size_of(member, measure)
+        return size
     if is_list(value):
         return sum([_size_of(member, measure) for member in value], _PER_MEMBER * len(value))
     return _PER_NUMBER
