@@ -22,7 +22,9 @@ MAX_KEY_LENGTH = 256
 MAX_DEPTH = 6
 MAX_TEXT = 8192
 
-_READABLE = frozenset({datetime, date, time, timedelta, Decimal, UUID, PurePosixPath, PureWindowsPath, PosixPath, WindowsPath})
+_READABLE = frozenset(
+    {datetime, date, time, timedelta, Decimal, UUID, PurePosixPath, PureWindowsPath, PosixPath, WindowsPath}
+)
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 _INT64 = 2**63
 _CUT = "…"

@@ -100,9 +100,7 @@ class Tracer:
             return parent.fork(operation, **attributes)
         return self._entry(None, operation, Kind.INTERNAL, attributes)
 
-    def _entry(
-        self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]
-    ) -> Span:
+    def _entry(self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
         """Start the first span of this process in a trace, and decide whether the trace is kept."""
         if context is None:
             trace_id, parent_id = self.workshop.ids.trace_id(), ""

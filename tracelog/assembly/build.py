@@ -50,22 +50,37 @@ def build(settings: Settings, *, exporter: Exporter | None = None) -> Tracer:
     place = settings.export
     if exporter is None and place is None:
         log.warning(UNCONFIGURED)
-    resource = Resource(
-        service=settings.service or socket.gethostname(),
-        version=settings.service_version,
-        environment=settings.environment,
-        host=socket.gethostname(),
-    )
     opener = _opener(settings, exporter)
     kept = exporter is not None or (place is not None and place.keeps_lines)
     return Tracer(
-        resource=resource,
+        resource=_resource(settings, settings.service or socket.gethostname()),
         sink=None if opener is None else _courier(opener, settings),
         sampler=settings.sample,
         propagator=_propagator(settings.propagators),
         ship_lines=opener is not None and (kept if settings.ship_logs is None else settings.ship_logs),
         ship_level=settings.ship_level,
     )
+
+
+def build_beside(other: Tracer, settings: Settings) -> Tracer:
+    """Make a tracer that sends through the pipeline of *other*, and names, samples and reads as *settings* say."""
+    shared = other.workshop
+    shipping = shared.ship is not None
+    return Tracer(
+        resource=_resource(settings, settings.service or shared.resource.service),
+        sink=other.sink,
+        sampler=settings.sample,
+        propagator=_propagator(settings.propagators),
+        clock=shared.clock,
+        ids=shared.ids,
+        ship_lines=shipping if settings.ship_logs is None else settings.ship_logs,
+        ship_level=settings.ship_level,
+    )
+
+
+def _resource(settings: Settings, service: str) -> Resource:
+    """Describe this process."""
+    return Resource(service, settings.service_version, settings.environment, socket.gethostname())
 
 
 def _courier(opener: Callable[[], Exporter], settings: Settings) -> Courier:

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask, Request, got_request_exception, request
 
 from tracelog import factory
-from tracelog.assembly import Settings, build, read_settings
+from tracelog.assembly import Settings, build, build_beside, read_settings
 from tracelog.pipeline.exporter import Exporter
 from tracelog.propagation import default_propagator
 from tracelog.propagation.carrier import wrap
@@ -43,7 +43,12 @@ class TraceLog:
     """
 
     def __init__(
-        self, app: Flask | None = None, *, tracer: Tracer | None = None, exporter: Exporter | None = None, **settings: Any
+        self,
+        app: Flask | None = None,
+        *,
+        tracer: Tracer | None = None,
+        exporter: Exporter | None = None,
+        **settings: Any,
     ) -> None:
         self._tracer = tracer
         self._exporter = exporter
@@ -62,8 +67,7 @@ class TraceLog:
         if _KEY in app.extensions:
             raise RuntimeError("this application is traced already: call TraceLog(app) or init_app(app) once")
         chosen = read_settings({**self._settings, **settings}, app.config)
-        chosen = replace(chosen, service=chosen.service or app.name)
-        tracer = self._tracer or self._make_tracer(chosen)
+        tracer = self._tracer or self._make_tracer(chosen, app.name)
         if not has_default():
             set_default(tracer)
         factory.install()
@@ -74,10 +78,10 @@ class TraceLog:
         app.before_request_funcs.setdefault(None, []).insert(0, traced.routed)
         got_request_exception.connect(traced.failed, app)
 
-    def _make_tracer(self, chosen: Settings) -> Tracer:
+    def _make_tracer(self, chosen: Settings, name: str) -> Tracer:
         if chosen.export is None and self._exporter is None and has_default():
-            return default_tracer()
-        return build(chosen, exporter=self._exporter)
+            return build_beside(default_tracer(), chosen)
+        return build(replace(chosen, service=chosen.service or name), exporter=self._exporter)
 
 
 class _TracedFlask:

@@ -71,9 +71,7 @@ class Spool(Protocol):
 class MemorySpool:
     """A spool in memory, bounded in bytes; *lost* is told how many lines were given up."""
 
-    def __init__(
-        self, max_bytes: int, lost: Callable[[int], None], now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, max_bytes: int, lost: Callable[[int], None], now: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes = max_bytes
         self._lost = lost
         self._now = now
