@@ -24,10 +24,14 @@ class SpanContext(Protocol):
     """
 
     @property
-    def trace_id(self) -> str: ...
+    def trace_id(self) -> str:
+        """Id of the trace."""
+        ...
 
     @property
-    def span_id(self) -> str: ...
+    def span_id(self) -> str:
+        """Id of the span."""
+        ...
 
     def visit(self, see: Visitor, /) -> None:
         """Show each pair, ``traceId`` and ``spanId`` among them, to *see* until it returns False."""

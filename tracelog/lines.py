@@ -173,7 +173,7 @@ def failure_in(exc_info: Any) -> Failure | None:
         return None
     if isinstance(exc_info, BaseException):
         return failure_of(exc_info)
-    error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else sys.exc_info()[1]
+    error = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
     return failure_of(error) if isinstance(error, BaseException) else None
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 MAX_KEYS = 128
@@ -29,6 +29,8 @@ _SIMPLE = frozenset({str, int, float, bool, type(None)})
 _INT64 = 2**63
 _CUT = "…"
 
+T = TypeVar("T")
+
 
 def made_plain(values: dict[str, Any]) -> dict[str, Any]:
     """
@@ -39,24 +41,77 @@ def made_plain(values: dict[str, Any]) -> dict[str, Any]:
     """
     if len(values) <= MAX_KEYS and _SIMPLE.issuperset(map(type, values.values())):
         return values
-    return {text(key): plain(value) for key, value in islice(values.items(), MAX_KEYS)}
+    return {text(key)[:MAX_KEY_LENGTH]: plain(value) for key, value in islice(values.items(), MAX_KEYS)}
 
 
-def plain(value: Any, show: Callable[[Any], str] | None = None, depth: int = 0) -> Any:
+def plain(value: Any, show: Callable[[Any], str] | None = None) -> Any:
     """
-    Turn *value* into JSON's own types.
+    Turn *value* into JSON's own types, whatever it is and whatever its methods raise.
 
     *show* renders objects that have no form of their own in JSON (default: a ``repr`` that cannot raise). Containers
-    deeper than six levels, which cycles are, and members after the 128th are cut.
+    deeper than six levels, which cycles are, members after the 128th, and all after 1024 members are cut.
     """
-    kind = type(value)
-    if kind is str:
-        return text(value)
-    if kind is bool or value is None:
-        return value
-    if isinstance(value, (int, float)):
-        return _number(value)
-    return _composed(value, show or safe_repr, depth)
+    return _Walk(show or safe_repr).plain(value, 0)
+
+
+class _Walk:
+    """One walk through a value and its members."""
+
+    __slots__ = ("_left", "_show")
+
+    def __init__(self, show: Callable[[Any], str]) -> None:
+        self._show = show
+        self._left = MAX_MEMBERS
+
+    def plain(self, value: Any, depth: int) -> Any:
+        """Turn *value*, which lies *depth* containers deep, into JSON's own types."""
+        kind = type(value)
+        if kind is str:
+            return text(value)
+        if kind is bool or value is None:
+            return value
+        if kind is int or kind is float:
+            return _number(value)
+        try:
+            return self._composed(value, depth)
+        except Exception:  # noqa: BLE001 - even isinstance asks the object itself, and a lazy one may raise anything
+            return _named(value)
+
+    def _composed(self, value: Any, depth: int) -> Any:
+        """Turn text and numbers of other types, containers and objects into JSON's own types."""
+        if isinstance(value, str):
+            return text(str.__str__(value))
+        if isinstance(value, (int, float)):
+            return _number(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return text(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "replace"))
+        if isinstance(value, (dict, list, tuple, set, frozenset)):
+            if depth >= MAX_DEPTH or self._left <= 0:
+                return _CUT
+            try:
+                return self._members(value, depth + 1)
+            except RuntimeError:
+                return "<changed while it was read>"
+        return text(self._show(value))
+
+    def _members(self, value: Mapping[Any, Any] | Iterable[Any], depth: int) -> Any:
+        """Turn the members of a container into JSON's own types."""
+        if isinstance(value, dict):
+            pairs = self._taken(value.items())
+            return {self._key(key): self.plain(member, depth) for key, member in pairs}
+        return [self.plain(member, depth) for member in self._taken(value)]
+
+    def _taken(self, members: Iterable[T]) -> list[T]:
+        """Take as many *members* as there is room for."""
+        taken = list(islice(members, min(MAX_KEYS, self._left)))
+        self._left -= len(taken)
+        return taken
+
+    def _key(self, key: Any) -> str:
+        """Turn a key of any type into text."""
+        if isinstance(key, str):
+            return text(str.__str__(key))[:MAX_KEY_LENGTH]
+        return text(str(key) if type(key) in _SIMPLE else self._show(key))[:MAX_KEY_LENGTH]
 
 
 def _number(value: float) -> int | float | str:
@@ -74,35 +129,6 @@ def _digits(value: int) -> str:
         return text(str(value))
     except ValueError:
         return f"<int of {value.bit_length()} bits>"
-
-
-def _composed(value: Any, show: Callable[[Any], str], depth: int) -> Any:
-    """Turn text of other types, containers and objects into JSON's own types."""
-    if isinstance(value, str):
-        return text(str.__str__(value))
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return text(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "replace"))
-    if isinstance(value, (dict, list, tuple, set, frozenset)):
-        if depth >= MAX_DEPTH:
-            return _CUT
-        try:
-            return _members(value, show, depth + 1)
-        except RuntimeError:
-            return "<changed while it was read>"
-    return text(show(value))
-
-
-def _members(value: Mapping[Any, Any] | Iterable[Any], show: Callable[[Any], str], depth: int) -> Any:
-    """Turn the members of a container into JSON's own types."""
-    if isinstance(value, dict):
-        pairs = islice(value.items(), MAX_KEYS)
-        return {_key(key, show): plain(member, show, depth) for key, member in pairs}
-    return [plain(member, show, depth) for member in islice(value, MAX_KEYS)]
-
-
-def _key(key: Any, show: Callable[[Any], str]) -> str:
-    """Turn a key of any type into text."""
-    return text(key if isinstance(key, str) else show(key))[:MAX_KEY_LENGTH]
 
 
 def text(value: str) -> str:

@@ -14,9 +14,11 @@ KEPT = 1.0
 
 
 class Sampler(Protocol):
-    """Decides about a trace. The answer is the weight of its spans (1 / ratio), 0 for a trace that is left out."""
+    """Decides about a trace where it enters the process."""
 
-    def __call__(self, trace_id: str, operation: str, parent: SpanContext | None, /) -> float: ...
+    def __call__(self, trace_id: str, operation: str, parent: SpanContext | None, /) -> float:
+        """Return the weight of the trace's spans (1 / ratio), 0 for a trace that is left out."""
+        ...
 
 
 def always(trace_id: str, operation: str, parent: SpanContext | None) -> float:

@@ -1,5 +1,5 @@
 """
-For tests of applications that use tracelog: counting ids, a ticking clock, and a fixture that hands out what was traced.
+For tests of applications that use tracelog: counting ids, a ticking clock, a fixture that hands out what was traced.
 
 Installed as a pytest plugin, so the fixture :func:`tracelog_recorder` is there without an import.
 """

@@ -56,8 +56,8 @@ class Tracer:
     """
     Starts spans for one service.
 
-    *ship_lines* says whether log lines from *ship_level* upwards go the way of the spans. Everything else has a default that needs no set-up,
-    so that ``Tracer()`` gives ids on log lines and exports nothing.
+    *ship_lines* says whether log lines from *ship_level* upwards go the way of the spans. Everything has a default that
+    needs no set-up: ``Tracer()`` gives ids on log lines and exports nothing.
     """
 
     def __init__(

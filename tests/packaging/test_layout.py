@@ -22,7 +22,7 @@ MAX_FUNCTION = 40
 MAX_POSITIONAL = 5
 
 SILENCER = re.compile(r"#\s*(noqa|type: ignore|pyright: ignore|pragma: no)\b")
-REASON = re.compile(r"(noqa|ignore|cover|branch)[^#]*( - |  ?# )\S+ \S+")
+REASON = re.compile(r"(noqa|ignore|cover|branch)[^#]*( - |  ?# )\S+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

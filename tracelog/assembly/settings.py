@@ -20,6 +20,7 @@ from tracelog.errors import InvalidSetting
 from tracelog.sampling import ByRoute, ParentBased, Ratio, Rule, Sampler
 
 PREFIX = "TRACELOG_"
+_LONGEST_NAMESPACE = 100
 
 log = logging.getLogger("tracelog")
 
@@ -79,7 +80,7 @@ def _export(key: str, value: Any) -> Destination | None:
 def _namespace(key: str, value: Any) -> str:
     """Check a data stream's namespace as Elasticsearch does."""
     name = _text(key, value)
-    if not name or len(name) > 100 or name != name.lower() or set(name) & set('-\\/*?"<>| ,#:'):
+    if not name or len(name) > _LONGEST_NAMESPACE or name != name.lower() or set(name) & set('-\\/*?"<>| ,#:'):
         raise InvalidSetting(key, value, "use lower-case letters, digits, '_' and '.', no '-', at most 100")
     return name
 

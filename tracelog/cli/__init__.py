@@ -1,0 +1,5 @@
+"""The command line: ``tracelog``, or ``python -m tracelog``."""
+
+from tracelog.cli.main import main
+
+__all__ = ["main"]

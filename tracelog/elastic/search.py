@@ -55,14 +55,12 @@ class ElasticSearch:
 
     def _all(self, kind: str, trace_id: str) -> tuple[list[Document], bool]:
         """Find the documents of one kind in order of time, and tell whether there are more."""
-        found: dict[str, Document] = {}
-        total = 0
-        for hits, total in self._pages(kind, trace_id):
-            # What is stored while pages are turned can show a document twice.
-            found |= {hit["_index"] + hit["_id"]: hit["_source"] for hit in hits}
+        pages = list(self._pages(kind, trace_id))
+        # What is stored while pages are turned can show a document twice.
+        found = {hit["_index"] + hit["_id"]: hit["_source"] for hits, _ in pages for hit in hits}
         # The stream of spans sorts by milliseconds.
         ordered = sorted(found.values(), key=lambda document: str(document.get("@timestamp", "")))
-        return ordered, total > MOST
+        return ordered, pages[-1][1] > MOST
 
     def _pages(self, kind: str, trace_id: str) -> Iterator[tuple[list[dict[str, Any]], int]]:
         """Ask for one page after the other while they are full."""

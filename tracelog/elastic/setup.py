@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 
@@ -16,8 +16,11 @@ from tracelog.errors import DestinationError
 from tracelog.pipeline.exporter import LINES, SPANS
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
-REMOVED, ABSENT, IN_USE = "removed", "not there", "in use"
+REMOVED, ABSENT, FOREIGN, IN_USE = "removed", "not there", "not ours", "in use"
 ROLLED_OVER, APPLIED, BY_HAND = "rolled over", "applied", "by hand"
+
+#: Versions of templates that this one may replace.
+_OLDER = frozenset(str(version) for version in range(VERSION + 1))
 
 _MISSING = frozenset({404})
 _NOT_ALLOWED = "setup needs the privilege manage_index_templates"
@@ -70,13 +73,17 @@ def install(connection: Connection, retention: str) -> list[Step]:
 
 
 def removal(connection: Connection) -> list[Step]:
-    """Find which of our templates are there to be removed, changing nothing; what is not ours is left out."""
+    """Find which of our templates are there to be removed, changing nothing."""
     steps: list[Step] = []
     for template in reversed(templates("30d")):
         found = _found(connection, template)
-        ours = found is not None and _mark(found) is not None
         request = Request("DELETE", target(template.place, template.name))
-        steps.append(Step(template.called, REMOVED if ours else ABSENT, (request,) if ours else ()))
+        if found is None:
+            steps.append(Step(template.called, ABSENT))
+        elif _mark(found) is None:
+            steps.append(Step(template.called, FOREIGN))
+        else:
+            steps.append(Step(template.called, REMOVED, (request,)))
     return steps
 
 
@@ -97,7 +104,7 @@ def _compared(connection: Connection, template: Template) -> Step:
         raise DestinationError(str(connection.address), problem, "rename or remove it, then run setup again")
     if mark.get("state") == template.mark["state"]:
         return Step(template.called, UNCHANGED)
-    if cast("int", mark.get("version", 0)) > VERSION:
+    if str(mark.get("version")) not in _OLDER:
         problem = f"{template.called} was written by a newer tracelog"
         raise DestinationError(str(connection.address), problem, "run setup of that version, or --remove first")
     return Step(template.called, UPDATED, (request,))
@@ -121,7 +128,8 @@ _ANSWERS = {
 
 def _mark(found: dict[str, Any]) -> dict[str, Any] | None:
     """Read our mark in a template, or None in one that is not ours."""
-    mark: Any = (found.get("_meta") or {}).get("tracelog")
+    meta: dict[str, Any] = found.get("_meta") or {}
+    mark: Any = meta.get("tracelog")
     return cast("dict[str, Any]", mark) if isinstance(mark, dict) else None
 
 
@@ -193,7 +201,3 @@ def _asked(connection: Connection, request: Request, expected: frozenset[int]) -
     if answer.status == HTTPStatus.FORBIDDEN:
         raise DestinationError(str(connection.address), "the credentials do not allow this (403)", _NOT_ALLOWED)
     return answer
-
-
-#: What `setup` can be asked to do with a connection and a retention.
-Action = Callable[[Connection, str], list[Step]]

@@ -16,13 +16,16 @@ from typing import Any, Protocol
 class Lock(Protocol):
     """The part of a lock that is used here."""
 
-    def acquire(self, blocking: bool = True, timeout: float = -1, /) -> bool: ...
+    def acquire(self, blocking: bool = True, timeout: float = -1, /) -> bool:
+        """Take the lock, waiting up to *timeout* seconds."""
+        ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Give the lock back."""
 
     def __enter__(self) -> bool: ...
 
-    def __exit__(self, *error: Any) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 def original(module: str, name: str) -> Any:

@@ -47,9 +47,9 @@ class Writer:
         for item in items:
             try:
                 line = self._line(item)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - one record that cannot be written costs no other
                 self._ledger.drop(UNENCODABLE)
-                self._complain()
+                self._complain(error)
                 continue
             self._spool.append(line)
         return bool(items)
@@ -63,7 +63,7 @@ class Writer:
             return Line(SPANS, key, exporter.encode(self._cleaner.span(record)))
         return Line(LINES, key, exporter.encode(self._cleaner.line(record)))
 
-    def _complain(self) -> None:
+    def _complain(self, error: Exception) -> None:
         if not self._complained:
             self._complained = True
-            log.exception("a record could not be encoded and was dropped; further ones are only counted")
+            log.error("a record could not be encoded and was dropped; more are only counted", exc_info=error)

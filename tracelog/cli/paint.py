@@ -1,0 +1,73 @@
+"""Text and colours for a terminal."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+
+#: One colour per service; red, yellow and grey have meanings of their own.
+PALETTE = ("cyan", "magenta", "green", "blue", "bright_cyan", "bright_magenta", "bright_green", "bright_blue")
+
+# What moves the cursor, colours the screen or turns the direction of text: a log line may come from anybody.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_BREAK = re.compile("\r\n|[\n\r\u2028\u2029]")
+
+_MICRO, _MILLI, _SECOND = 1_000, 1_000_000, 1_000_000_000
+_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
+
+_LONG = ((_DAY, _HOUR, "dh"), (_HOUR, _MINUTE, "hm"), (_MINUTE, _SECOND, "ms"))
+
+# From so many nanoseconds on: the unit, and how many digits behind the point are enough.
+_SHORT = (
+    (_SECOND, _SECOND, 2, "s"),
+    (100 * _MILLI, _MILLI, 0, "ms"),
+    (_MILLI, _MILLI, 1, "ms"),
+    (1, _MICRO, 0, "µs"),
+)
+
+
+def shown(value: str) -> str:
+    r"""
+    Make *value* one harmless line.
+
+    >>> shown("a\n\x1b[31mb\t\u202ec")
+    'a ⏎ �[31mb  �c'
+    """
+    return _CONTROL.sub("�", _BREAK.sub(" ⏎ ", value).replace("\t", "  "))
+
+
+def shown_lines(value: str) -> list[str]:
+    """Make each line of *value* harmless."""
+    return [shown(line) for line in _BREAK.split(value.rstrip())] if value else []
+
+
+def length(nanoseconds: int) -> str:
+    """
+    Write a length of time in four or five signs.
+
+    >>> [length(int(seconds * 1e9)) for seconds in (0, 0.000_004, 0.0421, 0.214, 1.254, 75, 7500, 200_000)]
+    ['0 ms', '4 µs', '42.1 ms', '214 ms', '1.25 s', '1m 15s', '2h 05m', '2d 07h']
+    """
+    for unit, part, names in _LONG:
+        if nanoseconds >= unit:
+            return f"{nanoseconds // unit}{names[0]} {nanoseconds % unit // part:02}{names[1]}"
+    for least, unit, digits, name in _SHORT:
+        if nanoseconds >= least:
+            return f"{nanoseconds / unit:.{digits}f} {name}"
+    return "0 ms"
+
+
+def colours_of(names: Iterable[str], palette: tuple[str, ...] = PALETTE) -> dict[str, str]:
+    """
+    Give each name a colour: the same one everywhere, another one where two would share it.
+
+    >>> len(set(colours_of(["shop", "stock", "payment"], ("red", "green", "blue")).values()))
+    3
+    """
+    colours: dict[str, str] = {}
+    for name in sorted(names):
+        start = zlib.crc32(name.encode("utf-8", "replace")) % len(palette)
+        order = palette[start:] + palette[:start]
+        colours[name] = next((colour for colour in order if colour not in colours.values()), order[0])
+    return colours

@@ -1,0 +1,71 @@
+"""Where a command finds spans: ``--export``, else TRACELOG_EXPORT, else the embedded file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TypeVar, cast
+
+import click
+
+from tracelog.assembly.destination import Destination
+from tracelog.assembly.settings import Settings, read_settings
+from tracelog.ecs.found import Search
+from tracelog.errors import DestinationError, InvalidSetting
+
+EMBEDDED = "sqlite:"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def export_option(function: F) -> F:
+    """Give a command the option ``--export``, which arrives as *export*: a URL that was read and can be used."""
+    option = click.option(
+        "--export",
+        metavar="URL",
+        envvar="TRACELOG_EXPORT",
+        default=EMBEDDED,
+        help="Where spans are: https://host:9200 or sqlite:///path. [default: TRACELOG_EXPORT, else the embedded file]",
+    )
+    return option(function)
+
+
+def settings_for(export: str) -> Settings:
+    """Read the settings for *export*; credentials come from the environment."""
+    try:
+        return read_settings({"export": export or EMBEDDED})
+    except InvalidSetting as error:
+        raise click.UsageError(str(error)) from None
+
+
+def can_search(place: Destination | None) -> bool:
+    """Tell whether what goes to *place* can be found again."""
+    return place is not None and place.kind in _OPENERS
+
+
+def open_search(settings: Settings) -> Search:
+    """Open what is searched; raises DestinationError where nothing can be found again."""
+    place = settings.export
+    if place is None or not can_search(place):
+        advice = "give --export with the URL of an Elasticsearch, or sqlite: for the embedded file"
+        raise DestinationError(str(place), "what goes there cannot be searched", advice)
+    return _OPENERS[place.kind](place, settings)
+
+
+def _embedded(place: Destination, settings: Settings) -> Search:
+    return cast("Search", import_module("tracelog.local").LocalSearch(place.path or None))
+
+
+def _elasticsearch(place: Destination, settings: Settings) -> Search:
+    address = import_module("tracelog.elastic.address").ElasticAddress(
+        nodes=place.nodes,
+        api_key=settings.api_key,
+        username=settings.username,
+        password=settings.password,
+        ca_certs=settings.ca_certs,
+        namespace=settings.namespace,
+    )
+    return cast("Search", import_module("tracelog.elastic.search").ElasticSearch(address))
+
+
+_OPENERS: dict[str, Callable[[Destination, Settings], Search]] = {"sqlite": _embedded, "elasticsearch": _elasticsearch}
