@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from tracelog.assembly.destination import Destination
+from tracelog.assembly.destination import Destination, destination
 from tracelog.assembly.settings import Settings, read_settings
 from tracelog.ecs.found import Search
 from tracelog.errors import DestinationError, InvalidSetting
@@ -33,7 +33,7 @@ def export_option(function: F) -> F:
 def settings_for(export: str) -> Settings:
     """Read the settings for *export*; credentials come from the environment."""
     try:
-        return read_settings({"export": export or EMBEDDED})
+        return read_settings({"export": destination(export.strip() or EMBEDDED, "--export")})
     except InvalidSetting as error:
         raise click.UsageError(str(error)) from None
 

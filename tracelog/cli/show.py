@@ -103,7 +103,7 @@ def console() -> Console:
 def _print(out: Console, row: Text) -> None:
     """Print one row, whatever letters the output knows."""
     if out.options.ascii_only:
-        row.plain = row.plain.encode("ascii", "replace").decode("ascii")
+        row.plain = row.plain.replace("µ", "u").encode("ascii", "replace").decode("ascii")
     out.print(row)
 
 

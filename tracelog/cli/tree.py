@@ -112,8 +112,8 @@ def walk(tree: Tree, deepest: int = 1 << 30) -> Iterator[Row]:
         if level.depth and level.depth <= deepest:
             guides = (*guides, level.at < len(level.items))
         yield Row(node, line, level.depth, guides)
-        if line is None and (inside := inside(node)):
-            stack.append(_Level(inside, level.depth + 1, guides))
+        if line is None and (items := inside(node)):
+            stack.append(_Level(items, level.depth + 1, guides))
 
 
 class _Level:
