@@ -8,13 +8,13 @@ into an object of the application (a lazy ORM row would query its session from t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 MAX_KEYS = 128
@@ -22,10 +22,14 @@ MAX_KEY_LENGTH = 256
 MAX_DEPTH = 6
 MAX_TEXT = 8192
 
+#: Members of all containers of one value together: a cycle with two ways out doubles at each level.
+MAX_MEMBERS = 1024
+
 _READABLE = frozenset(
     {datetime, date, time, timedelta, Decimal, UUID, PurePosixPath, PureWindowsPath, PosixPath, WindowsPath}
 )
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
+_NUMBERS = frozenset({int, float})
 _INT64 = 2**63
 _CUT = "…"
 
@@ -51,6 +55,8 @@ def plain(value: Any, show: Callable[[Any], str] | None = None) -> Any:
     *show* renders objects that have no form of their own in JSON (default: a ``repr`` that cannot raise). Containers
     deeper than six levels, which cycles are, members after the 128th, and all after 1024 members are cut.
     """
+    if type(value) is str:
+        return text(value)
     return _Walk(show or safe_repr).plain(value, 0)
 
 
@@ -65,12 +71,11 @@ class _Walk:
 
     def plain(self, value: Any, depth: int) -> Any:
         """Turn *value*, which lies *depth* containers deep, into JSON's own types."""
-        kind = type(value)
-        if kind is str:
+        if type(value) is str:
             return text(value)
-        if kind is bool or value is None:
+        if value is None or value is True or value is False:
             return value
-        if kind is int or kind is float:
+        if type(value) in _NUMBERS:
             return _number(value)
         try:
             return self._composed(value, depth)
@@ -83,23 +88,21 @@ class _Walk:
             return text(str.__str__(value))
         if isinstance(value, (int, float)):
             return _number(value)
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if _is_bytes(value):
             return text(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "replace"))
-        if isinstance(value, (dict, list, tuple, set, frozenset)):
-            if depth >= MAX_DEPTH or self._left <= 0:
-                return _CUT
-            try:
-                return self._members(value, depth + 1)
-            except RuntimeError:
-                return "<changed while it was read>"
-        return text(self._show(value))
+        return self._members(value, depth) if _is_container(value) else text(self._show(value))
 
-    def _members(self, value: Mapping[Any, Any] | Iterable[Any], depth: int) -> Any:
+    def _members(self, value: Iterable[Any], depth: int) -> Any:
         """Turn the members of a container into JSON's own types."""
-        if isinstance(value, dict):
-            pairs = self._taken(value.items())
-            return {self._key(key): self.plain(member, depth) for key, member in pairs}
-        return [self.plain(member, depth) for member in self._taken(value)]
+        if depth >= MAX_DEPTH or self._left <= 0:
+            return _CUT
+        try:
+            if _is_dict(value):
+                pairs = self._taken(value.items())
+                return {self._key(key): self.plain(member, depth + 1) for key, member in pairs}
+            return [self.plain(member, depth + 1) for member in self._taken(value)]
+        except RuntimeError:
+            return "<changed while it was read>"
 
     def _taken(self, members: Iterable[T]) -> list[T]:
         """Take as many *members* as there is room for."""
@@ -112,6 +115,18 @@ class _Walk:
         if isinstance(key, str):
             return text(str.__str__(key))[:MAX_KEY_LENGTH]
         return text(str(key) if type(key) in _SIMPLE else self._show(key))[:MAX_KEY_LENGTH]
+
+
+def _is_bytes(value: Any) -> TypeGuard[bytes]:
+    return isinstance(value, (bytes, bytearray, memoryview))
+
+
+def _is_container(value: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, (dict, list, tuple, set, frozenset))
+
+
+def _is_dict(value: Any) -> TypeGuard[dict[Any, Any]]:
+    return isinstance(value, dict)
 
 
 def _number(value: float) -> int | float | str:
