@@ -16,7 +16,7 @@ from tracelog.assembly.destination import destination
 from tracelog.elastic import setup as templates
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.connection import Connection
-from tracelog.elastic.setup import BY_HAND, CREATED, IN_USE, REMOVED, ROLLED_OVER, UPDATED, Step
+from tracelog.elastic.setup import APPLIED, BY_HAND, CREATED, IN_USE, REMOVED, ROLLED_OVER, UPDATED, Step
 from tracelog.errors import DestinationError, InvalidSetting
 
 _STYLES: Mapping[str, tuple[str, str]] = {
@@ -24,6 +24,7 @@ _STYLES: Mapping[str, tuple[str, str]] = {
     UPDATED: ("✓", "green"),
     REMOVED: ("✓", "green"),
     ROLLED_OVER: ("✓", "green"),
+    APPLIED: ("✓", "green"),
     BY_HAND: ("→", "yellow"),
     IN_USE: ("!", "red"),
 }
@@ -32,7 +33,7 @@ _QUIET = ("·", "dim")
 
 def _retention(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Accept a time as Elasticsearch writes it."""
-    if not re.fullmatch(r"[1-9]\d*[dhms]", value):
+    if value and not re.fullmatch(r"[1-9]\d*[dhms]", value):
         raise click.BadParameter("give a number with d, h, m or s, like 30d")
     return value
 
@@ -44,7 +45,9 @@ def _retention(context: click.Context, parameter: click.Parameter, value: str) -
 @click.option("--password", envvar="TRACELOG_PASSWORD", default="", help="That user's password.")
 @click.option("--ca-certs", envvar="TRACELOG_CA_CERTS", default="", metavar="FILE", help="PEM file of the authority.")
 @click.option("--namespace", envvar="TRACELOG_NAMESPACE", default="default", show_default=True, help="Of the streams.")
-@click.option("--retention", default="30d", show_default=True, callback=_retention, help="How long documents are kept.")
+@click.option(
+    "--retention", default="", callback=_retention, help="How long documents are kept: 30d, or as set before."
+)
 @click.option("--dry-run", is_flag=True, help="Print the requests that would be made; change nothing.")
 @click.option("--remove", is_flag=True, help="Remove tracelog's templates; stored documents stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

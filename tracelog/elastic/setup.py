@@ -11,7 +11,7 @@ import orjson
 from tracelog.elastic.answers import Answer, error_of, parsed, short
 from tracelog.elastic.connection import Connection, target
 from tracelog.elastic.names import stream
-from tracelog.elastic.templates import COMPONENTS, INDEX_TEMPLATES, VERSION, Template, templates
+from tracelog.elastic.templates import COMPONENTS, INDEX_TEMPLATES, RETENTION, VERSION, Template, templates
 from tracelog.errors import DestinationError
 from tracelog.pipeline.exporter import LINES, SPANS
 
@@ -52,35 +52,39 @@ class Step(NamedTuple):
     note: str = ""
 
 
-def planned(connection: Connection, retention: str) -> list[Step]:
+def planned(connection: Connection, retention: str = "") -> list[Step]:
     """
     Compare what is there with what should be, changing nothing.
 
-    Raises DestinationError if an object of somebody else's, or of a newer tracelog's, has one of our names.
+    Without a *retention* the one of the last time stays. Raises DestinationError if an object of somebody else's, or of
+    a newer tracelog's, has one of our names.
     """
-    return [_compared(connection, template) for template in templates(retention)]
+    there = [(template, _found(connection, template)) for template in templates(retention or RETENTION)]
+    before = next((kept for _, found in there if (kept := _mark_of(found).get("retention"))), RETENTION)
+    if not retention and before != RETENTION:
+        return planned(connection, str(before))
+    return [_compared(connection, template, found) for template, found in there]
 
 
-def install(connection: Connection, retention: str) -> list[Step]:
+def install(connection: Connection, retention: str = "") -> list[Step]:
     """Write the templates that are missing or differ, and bring existing data streams up to date."""
     steps = planned(connection, retention)
     for step in steps:
         for request in step.requests:
             _done(connection, request)
-    if any(step.status == UPDATED for step in steps):
-        steps += _streams_renewed(connection, retention)
-    return steps
+    changed = [request for step in steps if step.status == UPDATED for request in step.requests]
+    return steps + _streams_renewed(connection, changed)
 
 
 def removal(connection: Connection) -> list[Step]:
     """Find which of our templates are there to be removed, changing nothing."""
     steps: list[Step] = []
-    for template in reversed(templates("30d")):
+    for template in reversed(templates(RETENTION)):
         found = _found(connection, template)
         request = Request("DELETE", target(template.place, template.name))
         if found is None:
             steps.append(Step(template.called, ABSENT))
-        elif _mark(found) is None:
+        elif not _mark_of(found):
             steps.append(Step(template.called, FOREIGN))
         else:
             steps.append(Step(template.called, REMOVED, (request,)))
@@ -92,15 +96,14 @@ def remove(connection: Connection) -> list[Step]:
     return [_removed(connection, step) for step in removal(connection)]
 
 
-def _compared(connection: Connection, template: Template) -> Step:
+def _compared(connection: Connection, template: Template, found: dict[str, Any] | None) -> Step:
     """Say what has to be done about one template."""
-    found = _found(connection, template)
     request = Request("PUT", target(template.place, template.name), template.body)
     if found is None:
         return Step(template.called, CREATED, (request,))
-    mark = _mark(found)
-    if mark is None:
-        problem = f"there is {template.called} already, and it is not tracelog's"
+    mark = _mark_of(found)
+    if not mark:
+        problem = f"there is {_article(template.called)} already, and it is not tracelog's"
         raise DestinationError(str(connection.address), problem, "rename or remove it, then run setup again")
     if mark.get("state") == template.mark["state"]:
         return Step(template.called, UNCHANGED)
@@ -108,6 +111,10 @@ def _compared(connection: Connection, template: Template) -> Step:
         problem = f"{template.called} was written by a newer tracelog"
         raise DestinationError(str(connection.address), problem, "run setup of that version, or --remove first")
     return Step(template.called, UPDATED, (request,))
+
+
+def _article(called: str) -> str:
+    return f"{'an' if called.startswith('i') else 'a'} {called}"
 
 
 def _found(connection: Connection, template: Template) -> dict[str, Any] | None:
@@ -126,11 +133,11 @@ _ANSWERS = {
 }
 
 
-def _mark(found: dict[str, Any]) -> dict[str, Any] | None:
-    """Read our mark in a template, or None in one that is not ours."""
-    meta: dict[str, Any] = found.get("_meta") or {}
+def _mark_of(found: dict[str, Any] | None) -> dict[str, Any]:
+    """Read our mark in a template; one that is not ours has none."""
+    meta: dict[str, Any] = (found or {}).get("_meta") or {}
     mark: Any = meta.get("tracelog")
-    return cast("dict[str, Any]", mark) if isinstance(mark, dict) else None
+    return cast("dict[str, Any]", mark) if isinstance(mark, dict) else {}
 
 
 def _removed(connection: Connection, step: Step) -> Step:
@@ -157,15 +164,24 @@ def _deletions(name: str) -> tuple[Request, ...]:
     return ()
 
 
-def _streams_renewed(connection: Connection, retention: str) -> list[Step]:
-    """Let existing data streams begin an index with the new fields, and take on the new retention."""
+def _streams_renewed(connection: Connection, changed: Iterable[Request]) -> list[Step]:
+    """
+    Apply *changed* templates to data streams that exist.
+
+    One that was made before goes on with the fields of its newest index until it begins another, and with the
+    retention that it was made with.
+    """
+    places = {request.target.split("/")[1]: request for request in changed}
     steps: list[Step] = []
-    for name in _streams(connection):
-        lifecycle = Request("PUT", target("_data_stream", name, "_lifecycle"), {"data_retention": retention})
-        steps += [
-            _tried(connection, f"data stream {name}", ROLLED_OVER, Request("POST", target(name, "_rollover"))),
-            _tried(connection, f"retention of {name}", APPLIED, lifecycle),
-        ]
+    for name in _streams(connection) if places else ():
+        if COMPONENTS in places:
+            steps.append(
+                _tried(connection, f"data stream {name}", ROLLED_OVER, Request("POST", target(name, "_rollover")))
+            )
+        if INDEX_TEMPLATES in places:
+            lifecycle = (places[INDEX_TEMPLATES].body or {})["template"]["lifecycle"]
+            where = target("_data_stream", name, "_lifecycle")
+            steps.append(_tried(connection, f"retention of {name}", APPLIED, Request("PUT", where, lifecycle)))
     return steps
 
 

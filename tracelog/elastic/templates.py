@@ -17,6 +17,9 @@ VERSION = 1
 #: Above Elasticsearch's own templates (100 to 200), so that none of them can take our streams.
 PRIORITY = 250
 
+#: How long documents are kept unless somebody said otherwise.
+RETENTION = "30d"
+
 COMPONENTS = "_component_template"
 INDEX_TEMPLATES = "_index_template"
 
@@ -140,11 +143,11 @@ def _index_template(kind: str, parts: tuple[str, ...], retention: str) -> Templa
         "ignore_missing_component_templates": [part for part in parts if "@" in part],
         "template": {"lifecycle": {"data_retention": retention}},
     }
-    return _marked(Template(INDEX_TEMPLATES, pattern.removesuffix("-*"), body))
+    return _marked(Template(INDEX_TEMPLATES, pattern.removesuffix("-*"), body), retention=retention)
 
 
-def _marked(template: Template) -> Template:
+def _marked(template: Template, **told: str) -> Template:
     """Write into *template* whose it is, and what tells one state of it from another."""
     state = hashlib.sha256(orjson.dumps(template.body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    mark = {"tracelog": {"version": VERSION, "state": state}}
+    mark = {"tracelog": {"version": VERSION, "state": state, **told}}
     return template._replace(body={**template.body, "version": VERSION, "_meta": mark})

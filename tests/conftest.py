@@ -1,0 +1,79 @@
+"""What tests of every kind can ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from elastic_node import VERSIONS, Node, Nodes, UnavailableError
+
+from tracelog.elastic.address import ElasticAddress
+from tracelog.elastic.connection import Connection
+from tracelog.elastic.setup import install
+
+_numbers = count(1)
+
+#: A node may have to be fetched and started first.
+_NODE_SECONDS = 700
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that may have to start an Elasticsearch the time for it."""
+    for item in items:
+        if "elastic_nodes" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(_NODE_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def elastic_nodes() -> Iterator[Nodes]:
+    """Start real Elasticsearch nodes when they are needed, and end them with the session."""
+    nodes = Nodes()
+    yield nodes
+    nodes.stop()
+
+
+@pytest.fixture(params=VERSIONS)
+def elastic_node(request, elastic_nodes) -> Node:
+    """Run the test against each version of Elasticsearch."""
+    return had(elastic_nodes, request.param)
+
+
+@pytest.fixture
+def secure_node(elastic_nodes) -> Node:
+    """Run the test against an Elasticsearch with users and TLS."""
+    if VERSIONS == ("given",):
+        pytest.skip("a given Elasticsearch has users of its own")
+    return had(elastic_nodes, VERSIONS[0], secure=True)
+
+
+@pytest.fixture
+def fresh_address(elastic_node, request) -> ElasticAddress:
+    """Give the test data streams of its own on a node, without templates having been set up for it."""
+    return ElasticAddress((elastic_node.url,), namespace=namespace(request.node.name))
+
+
+@pytest.fixture
+def elastic_address(fresh_address) -> ElasticAddress:
+    """Give the test data streams of its own on a node that `tracelog setup` was run on."""
+    connection = Connection(fresh_address)
+    install(connection, "30d")
+    connection.close()
+    return fresh_address
+
+
+def namespace(test: str) -> str:
+    """Make a namespace for one test of one run."""
+    return f"{re.sub(r'[^a-z0-9]+', '_', test.lower())[:60]}_{os.getpid()}_{next(_numbers)}"
+
+
+def had(nodes: Nodes, version: str, *, secure: bool = False) -> Node:
+    """Return a node; without one skip, or fail where tests without a server are no tests."""
+    try:
+        return nodes.get(version, secure=secure)
+    except UnavailableError as error:
+        if os.environ.get("TRACELOG_REQUIRE_ELASTICSEARCH") == "1":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
