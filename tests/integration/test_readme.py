@@ -57,12 +57,12 @@ def answer_of(url: str) -> str:
             time.sleep(0.05)
 
 
-def found(store: Path, trace_id: str, spans: int) -> Found:
-    """Search until the trace is whole, or time is up."""
+def found(store: Path, trace_id: str, spans: int, lines: int) -> Found:
+    """Search until as much is there as must come, or time is up."""
     deadline = time.monotonic() + SECONDS
     search = LocalSearch(store)
     seen = Found([], [])
-    while len(seen.spans) < spans and time.monotonic() < deadline:
+    while (len(seen.spans) < spans or len(seen.lines) < lines) and time.monotonic() < deadline:
         time.sleep(0.05)
         if store.exists():
             seen = search.trace(trace_id)
@@ -97,7 +97,8 @@ def test_the_three_steps_lead_from_a_line_to_the_trace(shop):
     trace_id = answer_of(f"{address}/orders/17")
     (line,) = [json.loads(text) for text in output.read_text().splitlines() if text.startswith('{"order"')]
     assert line["traceId"] == trace_id
-    seen = found(store, trace_id, spans=2)
+    # Of the view, of the request, and of the server.
+    seen = found(store, trace_id, spans=2, lines=3)
     assert [span["event.action"] for span in seen.spans] == ["GET /orders/<int:number>", "charge card"]
     charged = [document for document in seen.lines if document["message"] == "charged"]
     assert [document["span.id"] for document in charged] == [line["spanId"]] == [seen.spans[1]["span.id"]]
