@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import Token
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -97,16 +97,35 @@ class SpanBlock:
         return traced
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        # An asynchronous generator function itself, so that those who ask (this decorator among them) see one.
         @functools.wraps(function)
-        def traced(*args: Any, **kwargs: Any) -> Any:
-            return _async_steps(function(*args, **kwargs), self.start)
+        async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            steps = _AsyncSteps(function(*args, **kwargs), self.start())
+            resume: Callable[[Any], Awaitable[Any]] = steps.send
+            value: Any = None
+            try:
+                while True:
+                    try:
+                        got = await resume(value)
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        resume, value = steps.send, (yield got)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - thrown in from outside, meant for the generator
+                        resume, value = steps.throw, error
+            finally:
+                await steps.close()
 
         return traced
 
 
 def _steps(generator: Generator[Any, Any, Any], opened: Span) -> Generator[Any, Any, Any]:
     """Run each step of *generator* with *opened* active."""
-    stage, resume, value = Stage(opened), generator.send, None
+    stage = Stage(opened)
+    resume: Callable[[Any], Any] = generator.send
+    value: Any = None
     try:
         while True:
             with stage:
@@ -128,29 +147,40 @@ def _steps(generator: Generator[Any, Any, Any], opened: Span) -> Generator[Any, 
         opened.finish()
 
 
-async def _async_steps(generator: AsyncGenerator[Any, Any], start: Callable[[], Span]) -> AsyncGenerator[Any, Any]:
-    """Run each step of *generator* with a span active that begins with the first."""
-    opened = start()
-    stage, resume, value = Stage(opened), generator.asend, None
-    try:
-        while True:
-            with stage:
-                got = await resume(value)
-            try:
-                resume, value = generator.asend, (yield got)
-            except GeneratorExit:
-                raise
-            except BaseException as error:  # noqa: BLE001 - thrown in from outside, meant for the generator
-                resume, value = generator.athrow, error
-    except StopAsyncIteration:
-        return
-    except BaseException as error:
-        note_failure(opened, error)
-        raise
-    finally:
-        with stage:
-            await generator.aclose()
-        opened.finish()
+class _AsyncSteps:
+    """Runs each step of an asynchronous generator with a span active."""
+
+    __slots__ = ("_generator", "_opened", "_stage")
+
+    def __init__(self, generator: AsyncGenerator[Any, Any], opened: Span) -> None:
+        self._generator = generator
+        self._opened = opened
+        self._stage = Stage(opened)
+
+    async def send(self, value: Any) -> Any:
+        """Go on to the next value."""
+        return await self._step(self._generator.asend(value))
+
+    async def throw(self, error: BaseException) -> Any:
+        """Raise *error* where the generator stands."""
+        return await self._step(self._generator.athrow(error))
+
+    async def close(self) -> None:
+        """End the generator, and the span with it."""
+        try:
+            await self._step(self._generator.aclose())
+        finally:
+            self._opened.finish()
+
+    async def _step(self, step: Awaitable[Any]) -> Any:
+        try:
+            with self._stage:
+                return await step
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            note_failure(self._opened, error)
+            raise
 
 
 def note_failure(opened: Span, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from typing import Protocol
+from weakref import WeakSet
 
 TRACE_ID_BITS = 128
 SPAN_ID_BITS = 64
@@ -25,17 +26,18 @@ class RandomIds:
     Random ids from a generator of our own.
 
     The application may seed the global generator, and then two of its processes would make the same ids. A process
-    that was forked draws a new seed; the process id is compared once per trace, for servers that fork without
-    running Python's hooks (uWSGI's preload).
+    that was forked draws a new seed, lest it makes its parent's ids again; the process id is also compared once per
+    trace, for servers that fork without running Python's hooks (uWSGI's preload).
     """
 
-    __slots__ = ("_bits", "_generator", "_pid")
+    __slots__ = ("__weakref__", "_bits", "_generator", "_pid")
 
     def __init__(self) -> None:
         self._generator = random.Random()  # noqa: S311 - ids are names, not secrets
         self._bits = self._generator.getrandbits
         self._pid = 0
         self.renew()
+        _generators.add(self)
 
     def renew(self) -> None:
         """Draw a new seed from the operating system if this process is not the one that drew the last."""
@@ -52,6 +54,19 @@ class RandomIds:
     def span_id(self) -> str:
         """Return 16 hexadecimal digits."""
         return f"{self._bits(SPAN_ID_BITS) or 1:016x}"
+
+
+_generators: WeakSet[RandomIds] = WeakSet()
+
+
+def _renew_all() -> None:
+    """Draw new seeds in a process that was just forked; a span forked there may belong to a trace of its parent."""
+    for ids in tuple(_generators):
+        ids.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
 
 
 def is_id(text: str, digits: int) -> bool:
