@@ -18,7 +18,7 @@ from typing import Any
 from tracelog.active import active
 from tracelog.clock import SystemClock
 from tracelog.ids import RandomIds
-from tracelog.plain import made_plain
+from tracelog.plain import made_plain, named, text
 from tracelog.reading import level_of, line_of_event, line_of_log_record
 from tracelog.record import Failure, LineRecord, Origin, Resource
 from tracelog.span import Span, Workshop, failure_of
@@ -198,7 +198,7 @@ def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
     try:
         return record.getMessage()
     except Exception:  # noqa: BLE001 - logging will report it to the application in its own way
-        return f"{type(said).__name__} that could not be written"
+        return text(said) if isinstance(said, str) else named(said)
 
 
 def bind(event: MutableMapping[str, Any], span: Span) -> None:

@@ -83,7 +83,7 @@ def line_of_log_record(record: logging.LogRecord, said: str | Mapping[str, Any] 
 
     *said* is its message where that was read before: a structlog event that was handed to logging stays one.
     """
-    message = said if said is not None else record.getMessage()
+    message = said if said is not None else _message_of(record)
     event = message if isinstance(message, Mapping) else _event_in(message)
     line = line_of_event({"event": message} if event is None else event, record.levelname.lower())
     return line._replace(
@@ -97,6 +97,14 @@ def line_of_log_record(record: logging.LogRecord, said: str | Mapping[str, Any] 
         failure=line.failure or _stack_of(record.stack_info),
         thread=record.threadName or "",
     )
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    """Format the message; where the arguments do not fit, show both as they are."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - logging reports it to the application in its own way
+        return f"{record.msg} {record.args}"
 
 
 def _event_in(message: str) -> dict[str, Any] | None:

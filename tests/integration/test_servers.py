@@ -125,7 +125,7 @@ def test_each_chunk_of_a_stream_has_its_ids(served):
 
 
 def test_the_line_of_an_unhandled_exception_has_its_ids(served):
-    """ "Exception on /fails" carries the ids, and the span has the exception."""
+    """The line "Exception on /fails" carries the ids, and the span has the exception."""
     status, trace_id, _ = served.get("/fails")
     (span,), lines = served.found(trace_id, ACCESS.get(served.kind))
     assert status == 500
@@ -171,10 +171,8 @@ def test_a_doubled_traceparent_begins_a_new_trace(served):
 def test_an_exception_that_only_the_server_catches_has_its_ids_on_the_servers_line(served):
     """What escapes the application fails the span, and the server's own error line has its ids."""
     trace_id = "1af7651916cd43dd8448eb211c80319c"
-    try:
+    with suppress(OSError):  # werkzeug's server closes the connection without an answer
         served.get("/escapes", traceparent=f"00-{trace_id}-b7ad6b7169203331-01")
-    except OSError as error:
-        assert served.kind == "werkzeug", error
     logger = {"werkzeug": "werkzeug", "waitress": "waitress"}.get(served.kind, "gunicorn.error")
     (span,), lines = served.found(trace_id, logger)
     assert (span["event.outcome"], span["error.message"]) == ("failure", "escaped")
