@@ -30,8 +30,8 @@ class Answer(NamedTuple):
 
     @property
     def genuine(self) -> bool:
-        """Whether Elasticsearch itself gave it: every answer of one says so."""
-        return self.headers.get("x-elastic-product") == "Elasticsearch"
+        """Whether Elasticsearch itself gave it: every answer of one says so, but for those of its security."""
+        return self.headers.get("x-elastic-product") == "Elasticsearch" or error_of(self)[0] == "security_exception"
 
 
 class Trouble(NamedTuple):
