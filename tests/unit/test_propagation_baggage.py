@@ -1,0 +1,144 @@
+"""W3C Baggage, edge by edge."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracelog.context import TraceContext
+from tracelog.propagation import Baggage, wrap
+from tracelog.propagation.baggage import NOT_BAGGAGE, parse_baggage, write_baggage
+
+IDS = TraceContext("a" * 32, "b" * 16)
+
+pairs = st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=40), max_size=9).map(
+    lambda made: {
+        key.encode("utf-8", "replace").decode(): value.encode("utf-8", "replace").decode()
+        for key, value in made.items()
+        if key not in NOT_BAGGAGE
+    }
+)
+
+
+def read(header, context=IDS):
+    """Extract *header* on top of *context*."""
+    return Baggage().extract(wrap({"baggage": header}, "http"), context)
+
+
+@given(pairs)
+def test_round_trip(extra):
+    """Any pairs of text arrive as they were sent."""
+    assert parse_baggage(write_baggage(extra)) == extra
+
+
+@given(pairs)
+def test_what_is_written_is_plain_ascii_in_one_line(extra):
+    """Nothing in a key or value can end the header or the member."""
+    header = write_baggage(extra)
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count(",") == max(0, len(extra) - 1)
+
+
+@given(st.text())
+def test_garbage_never_raises(header):
+    """Any header is read as some pairs of text, at most 64."""
+    read_pairs = parse_baggage(header)
+    assert len(read_pairs) <= 64
+    assert all(isinstance(value, str) for value in read_pairs.values())
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("a=1", {"a": "1"}),
+        (" a = 1 , b=2", {"a": "1", "b": "2"}),
+        ("a=1;ttl=3;secure,b=2", {"a": "1", "b": "2"}),
+        ("a=%C3%A9%20x", {"a": "é x"}),
+        ("a=%FF", {"a": "\ufffd"}),
+        ("a=", {"a": ""}),
+        ("a=b=c", {"a": "b=c"}),
+        ("a=1+1", {"a": "1+1"}),
+        ("a=1,a=2", {"a": "2"}),
+        ("a,b=2", {"b": "2"}),
+        ("a b=1,c=2", {"c": "2"}),
+        ('a="1",c=2', {"c": "2"}),
+        ("=1,,c=2", {"c": "2"}),
+        ("é=1,c=é,d=1", {"d": "1"}),
+        ("traceId=evil,spanId=evil,tracestate=evil=1,parentSpanId=evil,a=1", {"a": "1"}),
+    ],
+)
+def test_members(header, expected):
+    """Valid members are read and decoded; properties, invalid members and names of ids are left out."""
+    assert parse_baggage(header) == expected
+
+
+def test_caps_before_parsing():
+    """Of 65 members 64 are read, and nothing after 8192 characters, nor a member cut there."""
+    assert len(parse_baggage(",".join(f"k{n}=1" for n in range(65)))) == 64
+    assert parse_baggage(f"a={'x' * 8000},b={'y' * 300}") == {"a": "x" * 8000}
+    assert parse_baggage(f"a={'x' * 9000}") == {}
+    assert parse_baggage(f"a={'x' * 8188},b=1") == {"a": "x" * 8188}
+    assert parse_baggage(f"a={'x' * 8190}") == {"a": "x" * 8190}
+
+
+def test_caps_of_what_is_written():
+    """At most 64 members and 8192 characters are written, whole members only."""
+    assert write_baggage({f"k{n}": "1" for n in range(70)}).count(",") == 63
+    assert write_baggage({"a": "x" * 8190}) == f"a={'x' * 8190}"
+    assert write_baggage({"a": "x" * 8190, "b": "1"}) == f"a={'x' * 8190}"
+    assert write_baggage({"a": "x" * 8191}) == ""
+
+
+def test_pairs_that_are_no_text_are_left_out():
+    """A context of the application's own may show anything; what is not text stays here."""
+    assert write_baggage({"a": 1, "": "x", "b": None, "c": "ok"}) == "c=ok"  # type: ignore[dict-item]
+
+
+def test_baggage_without_ids_makes_no_context():
+    """Baggage alone begins nothing."""
+    assert read("a=1", None) is None
+
+
+def test_baggage_is_added_to_what_is_there():
+    """Pairs of the header join those of the context, which itself is not changed."""
+    context = TraceContext("a" * 32, "b" * 16, extra={"x": "0", "y": "1"})
+    assert read("x=2", context) == TraceContext("a" * 32, "b" * 16, extra={"x": "2", "y": "1"})
+    assert context.extra == {"x": "0", "y": "1"}
+
+
+@pytest.mark.parametrize("header", ["", ",,", "no member"])
+def test_nothing_to_add_changes_nothing(header):
+    """Without a pair the context is the same object."""
+    assert read(header) is IDS
+
+
+def test_a_context_of_another_type_is_left_alone():
+    """What the application made itself is not rebuilt."""
+
+    class Own:
+        trace_id, span_id = "a" * 32, "b" * 16
+
+        def visit(self, see, /):
+            """Show nothing."""
+
+    own = Own()
+    assert read("a=1", own) is own
+
+
+def test_pairs_travel_from_service_to_service(tracer):
+    """What came in as baggage goes out with every call made below, without any id in it."""
+    arrived = TraceContext("a" * 32, "b" * 16, tracestate="v=1", extra={"tenant": "blue", "parentSpanId": "c" * 16})
+    span = tracer.start_server_span(arrived, "GET /").fork()
+    headers: dict[str, str] = {}
+    Baggage().inject(span, wrap(headers, "http", writing=True))
+    assert headers == {"baggage": "tenant=blue"}
+
+
+def test_no_pairs_no_header(tracer):
+    """Without anything to send, and for a trace that began here, no header is written."""
+    for context in (IDS, tracer.start_server_span(None, "GET /")):
+        headers: dict[str, str] = {}
+        Baggage().inject(context, wrap(headers, "http", writing=True))
+        assert headers == {}
