@@ -10,8 +10,11 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from tracelog.active import Stage, active, enter, leave
+from tracelog.record import Kind
 from tracelog.span import Span
-from tracelog.tracer import Tracer, default_tracer
+from tracelog.tracer import default_tracer
+
+_INTERNAL = Kind.INTERNAL
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,15 +33,14 @@ def span(operation: str, /, **attributes: Any) -> SpanBlock:
 class SpanBlock:
     """What :func:`span` returns: good for one ``with``, or for any number of calls as a decorator."""
 
-    __slots__ = ("_attributes", "_operation", "_span", "_token", "_tracer")
+    __slots__ = ("_attributes", "_operation", "_span", "_token")
 
     _span: Span
     _token: Token[Span | None]
 
-    def __init__(self, operation: str, attributes: dict[str, Any], tracer: Tracer | None = None) -> None:
+    def __init__(self, operation: str, attributes: dict[str, Any]) -> None:
         self._operation = operation
         self._attributes = attributes
-        self._tracer = tracer
 
     def __enter__(self) -> Span:
         self._span = opened = self.start()
@@ -57,8 +59,8 @@ class SpanBlock:
         """Start the span without making it active."""
         parent = active()
         if parent is None or parent.finished:
-            return (self._tracer or default_tracer()).start_span(self._operation, **self._attributes)
-        return parent.fork(self._operation, **self._attributes)
+            return default_tracer().start_span(self._operation, **self._attributes)
+        return parent.child(self._operation, _INTERNAL, self._attributes)
 
     def __call__(self, function: F) -> F:
         """Make each call of *function* a span."""
@@ -71,7 +73,7 @@ class SpanBlock:
         return cast("F", self._around_function(function))
 
     def _fresh(self) -> SpanBlock:
-        return SpanBlock(self._operation, self._attributes, self._tracer)
+        return SpanBlock(self._operation, dict(self._attributes))
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -92,7 +94,7 @@ class SpanBlock:
     def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def traced(*args: Any, **kwargs: Any) -> Any:
-            return (yield from _steps(function(*args, **kwargs), self.start()))
+            return (yield from _steps(function(*args, **kwargs), self._fresh().start()))
 
         return traced
 
@@ -100,7 +102,7 @@ class SpanBlock:
         # An asynchronous generator function itself, so that those who ask (this decorator among them) see one.
         @functools.wraps(function)
         async def traced(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            steps = _AsyncSteps(function(*args, **kwargs), self.start())
+            steps = _AsyncSteps(function(*args, **kwargs), self._fresh().start())
             resume: Callable[[Any], Awaitable[Any]] = steps.send
             value: Any = None
             try:

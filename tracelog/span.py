@@ -16,6 +16,7 @@ MAX_EVENTS = 128
 
 _CHILD = True
 _CALL = False
+_SUCCESS = Status.SUCCESS
 
 
 class Workshop(NamedTuple):
@@ -30,99 +31,98 @@ class Workshop(NamedTuple):
     ship_level: int = 0
 
 
-class Birth(NamedTuple):
-    """Where a span comes from. *context* is what arrived from elsewhere with the trace, if anything did."""
+class Arrival(NamedTuple):
+    """
+    What the first span of a trace in this process begins from.
+
+    *span_id* is the caller's, ``""`` where the trace begins here; *arrived* is the context that came in, if one did;
+    *weight* is the sampler's answer.
+    """
 
     trace_id: str
-    parent_id: str = ""
+    span_id: str = ""
     weight: float = 1.0
-    context: SpanContext | None = None
-    parent: Span | None = None
+    arrived: SpanContext | None = None
 
 
 class Span:
     """
     One operation. Made by a tracer or by :meth:`fork`, never by hand.
 
-    A span is a :class:`~tracelog.context.SpanContext` itself: it can be injected, and forks can begin from it
-    elsewhere. All methods can be called from any thread.
+    A span is a :class:`~tracelog.context.SpanContext` itself: it can be injected, and spans elsewhere can begin from
+    it. *arrived* is the context that came in with the trace, whose content is handed on; *weight* is 1 / sampling
+    ratio, 0 for a span that leaves no record. All methods can be called from any thread.
     """
 
     __slots__ = (
-        "_birth",
         "_duration",
         "_open",
         "_owed",
+        "_parent",
         "_started",
         "_ticked",
-        "_workshop",
+        "arrived",
         "attributes",
         "entry_id",
         "events",
         "failure",
+        "finished",
         "kind",
         "operation",
+        "parent_id",
         "span_id",
         "status",
         "trace_id",
+        "weight",
+        "workshop",
     )
 
     def __init__(
-        self, workshop: Workshop, operation: str, birth: Birth, kind: Kind, attributes: dict[str, Any]
+        self, workshop: Workshop, operation: str, kind: Kind, attributes: dict[str, Any], parent: Span | Arrival
     ) -> None:
-        clock = workshop.clock
-        self._ticked = clock.steady()
-        parent = birth.parent
-        # Spans of one process stand on the clock of their entry, so that a step of the wall clock tears no trace.
-        self._started: int = (
-            clock.wall() if parent is None else parent._started + self._ticked - parent._ticked  # noqa: SLF001 - a span, too
-        )
-        self._workshop = workshop
-        self._birth = birth
+        self._ticked = ticked = workshop.clock.steady()
+        self.workshop = workshop
         self.operation = operation
         self.kind = kind
-        self.trace_id = birth.trace_id
-        self.span_id = workshop.ids.span_id()
-        self.entry_id: str = self.span_id if parent is None else parent.entry_id
         self.attributes = made_plain(attributes) if attributes else attributes
+        self.trace_id: str = parent.trace_id
+        self.span_id = workshop.ids.span_id()
+        self.parent_id = parent.span_id
+        self.weight: float = parent.weight
+        self.arrived: SpanContext | None = parent.arrived
+        self._parent = parent
+        self.entry_id: str
+        self._started: int
+        if isinstance(parent, Span):
+            self.entry_id = parent.entry_id
+            # Spans of one process stand on the clock of their entry, so that a step of the wall clock tears no trace.
+            self._started = parent._started + ticked - parent._ticked
+        else:
+            self.entry_id = self.span_id
+            self._started = workshop.clock.wall()
         self.events: list[Event] | None = None
-        self.status = Status.SUCCESS
+        self.status = _SUCCESS
         self.failure: Failure | None = None
         # Appending to a list is atomic; a counter would need a lock in each span, which makes it half as dear again.
         self._owed: list[bool] = []
         self._duration = 0
         self._open = True
-
-    @property
-    def parent_id(self) -> str:
-        """Id of the span this one was forked from or called by, ``""`` on a root."""
-        return self._birth.parent_id
+        self.finished = False
 
     @property
     def service(self) -> str:
         """Name of the service the operation belongs to."""
-        return self._workshop.resource.service
-
-    @property
-    def workshop(self) -> Workshop:
-        """What this span shares with the others of its tracer."""
-        return self._workshop
-
-    @property
-    def arrived(self) -> SpanContext | None:
-        """The context that came in with the trace, None where the trace began in this process."""
-        return self._birth.context
+        return self.workshop.resource.service
 
     @property
     def sampled(self) -> bool:
         """Whether the span leaves a record; its ids are put on log lines either way."""
-        return self._birth.weight > 0
+        return self.weight > 0
 
     @property
     def flags(self) -> int:
         """Trace flags of W3C Trace Context for the next service."""
-        context = self._birth.context
-        random: int = getattr(context, "flags", 0) & RANDOM if context is not None else 0
+        random: int = getattr(self.arrived, "flags", 0) & RANDOM
         return random | SAMPLED if self.sampled else random
 
     @property
@@ -136,18 +136,13 @@ class Span:
         return self._owed.count(_CALL)
 
     @property
-    def finished(self) -> bool:
-        """Whether :meth:`finish` has been called."""
-        return not hasattr(self, "_open")
-
-    @property
     def duration_ns(self) -> int:
         """How long the operation took, 0 while it has not finished."""
         return self._duration
 
     def visit(self, see: Visitor, /) -> None:
         """Show ``traceId``, ``spanId``, and what else came with the trace, to *see* until it returns False."""
-        pairs = {} if self._birth.context is None else pairs_of(self._birth.context)
+        pairs = {} if self.arrived is None else pairs_of(self.arrived)
         pairs["traceId"], pairs["spanId"] = self.trace_id, self.span_id
         for key, value in pairs.items():
             if see(key, value) is False:
@@ -155,22 +150,23 @@ class Span:
 
     def fork(self, operation: str | None = None, kind: Kind = Kind.INTERNAL, /, **attributes: Any) -> Span:
         """Start a child, by default of the same operation name."""
+        return self.child(self.operation if operation is None else operation, kind, attributes)
+
+    def child(self, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
+        """Fork with attributes whose names may be anything; the dictionary is the span's from now on."""
         self._owed.append(_CHILD)
-        birth = self._birth
-        born = Birth(self.trace_id, self.span_id, birth.weight, birth.context, self)
-        return Span(self._workshop, self.operation if operation is None else operation, born, kind, attributes)
+        return Span(self.workshop, operation, kind, attributes, self)
 
     def follow(self, operation: str | None = None, /, **attributes: Any) -> Span:
         """Start a successor on the same level: a child of this span's parent, or a second root of the trace."""
         name = self.operation if operation is None else operation
-        birth = self._birth
-        if birth.parent is not None:
-            return birth.parent.fork(name, self.kind, **attributes)
-        return Span(self._workshop, name, birth, self.kind, attributes)
+        if isinstance(self._parent, Span):
+            return self._parent.fork(name, self.kind, **attributes)
+        return Span(self.workshop, name, self.kind, attributes, self._parent)
 
     def set(self, **attributes: Any) -> Span:
         """Add attributes; a name set twice keeps the later value, and 128 names are kept."""
-        if hasattr(self, "_open"):
+        if not self.finished:
             mine = self.attributes
             for key, value in made_plain(attributes).items():
                 if len(mine) < MAX_KEYS or key in mine:
@@ -179,17 +175,17 @@ class Span:
 
     def event(self, name: str, /, **attributes: Any) -> Span:
         """Note that something happened now; 128 events are kept."""
-        if hasattr(self, "_open"):
+        if not self.finished:
             if self.events is None:
                 self.events = []
             if len(self.events) < MAX_EVENTS:
-                at = self._started + self._workshop.clock.steady() - self._ticked
+                at = self._started + self.workshop.clock.steady() - self._ticked
                 self.events.append(Event(name, at, made_plain(attributes)))
         return self
 
     def fail(self, failure: BaseException | str | None = None, /) -> Span:
         """Mark the operation as failed, because of an exception, for a reason in words, or without saying why."""
-        if hasattr(self, "_open"):
+        if not self.finished:
             self.status = Status.FAILURE
             if isinstance(failure, BaseException):
                 self.failure = failure_of(failure)
@@ -203,29 +199,29 @@ class Span:
 
     def leave_out(self) -> None:
         """Drop the record of this span, and of those forked from it from now on; ids stay on log lines."""
-        self._birth = self._birth._replace(weight=0.0)
+        self.weight = 0.0
 
     def finish(self) -> None:
         """End the operation and hand its record over; later calls do nothing."""
-        ticks = self._workshop.clock.steady()
+        ticks = self.workshop.clock.steady()
         try:
             # Deleting an attribute is atomic: of two threads that finish at once, one gets the error.
             del self._open
         except AttributeError:
             return
+        self.finished = True
         self._duration = ticks - self._ticked
-        if self._birth.weight > 0:
-            self._workshop.sink(self._record())
+        if self.weight > 0:
+            self.workshop.sink(self._record())
 
     def _record(self) -> SpanRecord:
         """Freeze what is known now."""
-        birth = self._birth
         owed = self._owed
         return SpanRecord(
-            self._workshop.resource,
+            self.workshop.resource,
             self.trace_id,
             self.span_id,
-            birth.parent_id,
+            self.parent_id,
             self.entry_id,
             self.operation,
             self.kind,
@@ -234,7 +230,7 @@ class Span:
             self._duration,
             owed.count(_CHILD) if owed else 0,
             owed.count(_CALL) if owed else 0,
-            birth.weight,
+            self.weight,
             self.attributes,
             tuple(self.events) if self.events else (),
             self.failure,
@@ -261,7 +257,3 @@ def failure_of(error: BaseException) -> Failure:
     except Exception:  # noqa: BLE001 - as above
         message = f"<{name}: its __str__ raised>"
     return Failure(name, message, trace)
-
-
-#: Attributes as a record holds them.
-Attributes = Mapping[str, Any]

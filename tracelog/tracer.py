@@ -13,7 +13,7 @@ from tracelog.ids import Ids, RandomIds
 from tracelog.noop import AnySpan
 from tracelog.record import Kind, Resource
 from tracelog.sampling import ParentBased, Sampler
-from tracelog.span import Birth, Span, Workshop
+from tracelog.span import Arrival, Span, Workshop
 from tracelog.stats import Stats, total
 
 
@@ -107,7 +107,7 @@ class Tracer:
         else:
             trace_id, parent_id = context.trace_id, context.span_id
         weight = self.sampler(trace_id, operation, context)
-        return Span(self.workshop, operation, Birth(trace_id, parent_id, weight, context), kind, attributes)
+        return Span(self.workshop, operation, kind, attributes, Arrival(trace_id, parent_id, weight, context))
 
 
 _tracers: WeakSet[Tracer] = WeakSet()
