@@ -53,7 +53,8 @@ class RandomIds:
 
     def span_id(self) -> str:
         """Return 16 hexadecimal digits."""
-        return "%016x" % (self._bits(SPAN_ID_BITS) or 1)  # noqa: UP031 - cheaper, and one is drawn for every span
+        # Cheaper than an f-string, and one is drawn for every span.
+        return "%016x" % (self._bits(SPAN_ID_BITS) or 1)
 
 
 _generators: WeakSet[RandomIds] = WeakSet()

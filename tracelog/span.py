@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from traceback import TracebackException
 from typing import Any, NamedTuple
 
@@ -96,7 +96,7 @@ class Span:
         if isinstance(parent, Span):
             self.entry_id = parent.entry_id
             # Spans of one process stand on the clock of their entry, so that a step of the wall clock tears no trace.
-            self._started = parent._started + ticked - parent._ticked
+            self._started = parent.wall(ticked)
         else:
             self.entry_id = self.span_id
             self._started = workshop.clock.wall()
@@ -179,7 +179,7 @@ class Span:
             if self.events is None:
                 self.events = []
             if len(self.events) < MAX_EVENTS:
-                at = self._started + self.workshop.clock.steady() - self._ticked
+                at = self.wall(self.workshop.clock.steady())
                 self.events.append(Event(name, at, made_plain(attributes)))
         return self
 
@@ -196,6 +196,10 @@ class Span:
     def called(self) -> None:
         """Count a context of this span that was handed to somebody else."""
         self._owed.append(_CALL)
+
+    def wall(self, ticked: int) -> int:
+        """Tell the time of day, in nanoseconds since the epoch, at a reading of the steady clock."""
+        return self._started + ticked - self._ticked
 
     def leave_out(self) -> None:
         """Drop the record of this span, and of those forked from it from now on; ids stay on log lines."""
