@@ -196,7 +196,8 @@ def test_the_pipelines_own_lines_are_not_shipped(tmp_path, caplog):
     class Chatty:
         """Logs whatever it does, as a client library would."""
 
-        kept = []
+        def __init__(self):
+            self.kept = []
 
         def encode(self, record, /):
             logging.getLogger("client").error("encoding")

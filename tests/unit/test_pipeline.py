@@ -87,7 +87,7 @@ verdicts = st.sampled_from(["stored", "there", "refused", "again"])
     moods=st.lists(st.one_of(st.just("raise"), st.lists(verdicts, min_size=1, max_size=5)), max_size=6),
 )
 def test_every_record_is_settled_once_whatever_the_back_end_answers(count, moods):
-    """finished = stored + already there + refused + dropped + pending, and each line is settled exactly once."""
+    """The books balance at any time, and each line is settled exactly once."""
     moody = Moody(moods)
     courier = Courier(lambda: moody)
     finish(courier, *(f"op{number}" for number in range(count)))
@@ -218,6 +218,7 @@ def test_the_server_is_not_asked_before_it_allows_it():
 
     class Busy(Moody):
         def send(self, batch, /):
+            """Ask for seven seconds the first time."""
             asked.append(hands.now)
             return Outcome(again=tuple(range(len(batch))), retry_after=7.0) if len(asked) == 1 else super().send(batch)
 

