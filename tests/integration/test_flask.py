@@ -356,6 +356,19 @@ def test_the_request_line_tells_method_route_status_and_duration(app, rec):
     assert line.fields["event.duration"] == rec.spans[0].duration_ns
 
 
+def test_the_request_line_is_shown_where_info_is(app, rec, caplog):
+    """A level that the application sets decides about the line: INFO shows it, WARNING silences it altogether."""
+    client = traced(app)
+    client.get("/orders/7")
+    assert caplog.records == []
+    with caplog.at_level(logging.INFO, logger="tracelog.request"):
+        client.get("/orders/7")
+    assert [record.getMessage() for record in caplog.records] == ["GET /orders/<int:order_id> 200 in 1.0 ms"]
+    with caplog.at_level(logging.WARNING, logger="tracelog.request"):
+        client.get("/orders/7")
+    assert len([line for line in rec.lines if line.logger == "tracelog.request"]) == 2
+
+
 def test_the_request_line_can_be_switched_off(app, rec):
     """REQUEST_LINE=false writes none."""
     traced(app, request_line=False).get("/orders/7")

@@ -217,6 +217,8 @@ def test_the_server_is_not_asked_before_it_allows_it():
     hands, ledger, asked = Hands(), Ledger(), []
 
     class Busy(Moody):
+        """Asks for time at first."""
+
         def send(self, batch, /):
             """Ask for seven seconds the first time."""
             asked.append(hands.now)

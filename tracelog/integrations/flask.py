@@ -19,6 +19,7 @@ from tracelog.assembly import Settings, build, build_beside, read_settings
 from tracelog.pipeline.exporter import Exporter
 from tracelog.propagation import default_propagator
 from tracelog.propagation.carrier import wrap
+from tracelog.span import Span
 from tracelog.tracer import Tracer, default_tracer, has_default, set_default
 from tracelog.wsgi import FAILED_FROM, Environ, Exchange, StartResponse, harmless, is_test_client
 
@@ -29,8 +30,11 @@ _EXCHANGE = "tracelog.exchange"
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _CLIENT_ERRORS_FROM = 400
 
-#: One line for each finished request; its level is INFO unless the application set another.
+_LINE = "%s %d in %.1f ms"
+
+#: One line at INFO for each finished request.
 request_log = logging.getLogger("tracelog.request")
+_LOGGERS = request_log.manager
 
 
 class TraceLog:
@@ -87,7 +91,7 @@ class TraceLog:
 class _TracedFlask:
     """One application's ``wsgi_app``, traced."""
 
-    def __init__(self, wsgi_app: Callable[..., Any], tracer: Tracer, settings: Settings) -> None:
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], tracer: Tracer, settings: Settings) -> None:
         self._wsgi_app = wsgi_app
         self.tracer = tracer
         self._propagator = tracer.workshop.propagator or default_propagator()
@@ -95,8 +99,6 @@ class _TracedFlask:
         self._failed_from = _CLIENT_ERRORS_FROM if settings.client_errors_fail else FAILED_FROM
         self._excluded = tuple(map(_exclusion, settings.exclude))
         self._says_line = settings.request_line
-        if settings.request_line and request_log.level == logging.NOTSET:
-            request_log.setLevel(logging.INFO)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = None
@@ -114,12 +116,15 @@ class _TracedFlask:
 
     def routed(self) -> None:
         """Name the span after the route, as soon as Flask knows it; a ``before_request`` function."""
-        exchange: Exchange | None = request.environ.get(_EXCHANGE)
+        environ = request.environ
+        exchange: Exchange | None = environ.get(_EXCHANGE)
         if exchange is None:
             return
         with harmless("naming a request"):
-            _name(exchange, request)
-            if any(excludes(request) for excludes in self._excluded):
+            rule = request.url_rule
+            if rule is not None:
+                _name(exchange.span, environ.get("SCRIPT_NAME", "") + rule.rule)
+            if self._excluded and any(excludes(request) for excludes in self._excluded):
                 exchange.span.leave_out()
 
     def failed(self, sender: Flask, exception: BaseException, **extra: Any) -> None:
@@ -150,17 +155,12 @@ class _TracedFlask:
 
     def _settled(self, exchange: Exchange) -> None:
         """Say in one line that a request has finished."""
-        if self._says_line and request_log.isEnabledFor(logging.INFO):
+        if self._says_line:
             _say(exchange)
 
 
-def _name(exchange: Exchange, request: Request) -> None:
-    """Name the span ``METHOD rule``, where the application is mounted included."""
-    rule = request.url_rule
-    if rule is None:
-        return
-    route = request.script_root + rule.rule
-    span = exchange.span
+def _name(span: Span, route: str) -> None:
+    """Name the span ``METHOD route``, where the application is mounted included."""
     span.operation = f"{span.operation.partition(' ')[0]} {route}"
     span.set(**{"http.route": route})
 
@@ -195,8 +195,16 @@ def _exclusion(rule: Any) -> Callable[[Request], bool]:
 
 
 def _say(exchange: Exchange) -> None:
-    """Write the line of a finished request."""
+    """
+    Write the line of a finished request.
+
+    Where nobody set a level and INFO is not shown, as in a program that configured no logging, the line is shipped all
+    the same: making a LogRecord is enough for that.
+    """
+    shown = request_log.isEnabledFor(logging.INFO)
     span = exchange.span
+    if not shown and (span.workshop.ship is None or request_log.level or _LOGGERS.disable >= logging.INFO):
+        return
     method, _, route = span.operation.partition(" ")
     told = {
         "http.request.method": method,
@@ -204,4 +212,8 @@ def _say(exchange: Exchange) -> None:
         "http.response.status_code": exchange.status,
         "event.duration": span.duration_ns,
     }
-    request_log.info("%s %d in %.1f ms", span.operation, exchange.status, span.duration_ns / 1e6, extra=told)
+    said = (span.operation, exchange.status, span.duration_ns / 1e6)
+    if shown:
+        request_log.info(_LINE, *said, extra=told)
+    else:
+        request_log.makeRecord(request_log.name, logging.INFO, __file__, 0, _LINE, said, None, extra=told)
