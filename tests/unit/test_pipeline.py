@@ -209,6 +209,7 @@ class Hands:
         self.now = 1000.0
 
     def __call__(self):
+        """Tell the time."""
         return self.now
 
 
