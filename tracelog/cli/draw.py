@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 from rich.text import Text
 
-from tracelog.cli.paint import colours_of, length, shown, shown_lines
+from tracelog.cli.paint import colours_of, length, shown, shown_lines, wrapped
 from tracelog.cli.reading import duration, is_entry, is_failure, moment, number, operation, text
 from tracelog.cli.tree import Node, Row, Tree, inside, walk
 from tracelog.ecs.found import Document
@@ -27,6 +27,7 @@ _MARKS = frozenset(" ^~")
 
 _TIMES = 10
 _STEP = 3
+_LOUD = frozenset({"error", "critical", "fatal"})
 _ROOM = 26
 _FRAMES = 8
 _WIDEST_BAR = 40
@@ -63,6 +64,7 @@ class Picture:
         self._wide = self._label + bar + (1 if bar else 0)
         self._deepest = max(1, (self._label - _ROOM) // _STEP)
         self._colours = colours_of({text(node.span, "service.name") for node in tree.nodes})
+        self._reasons = {reason for node in tree.nodes if (reason := _reason(node.span))}
         self._begin, self._end = _bounds(tree)
         self._scale = max(1, self._end - self._begin)
 
@@ -119,8 +121,9 @@ class Picture:
         if status := number(node.span, "http.response.status_code"):
             label.append(f" {status}", "red" if is_failure(node.span) else "dim")
         yield self._fitted(label, self._waterfall(node.span, colour), self._took(node.span))
-        if not row.depth or not _told_by_line(node):
-            yield from self._error(row, node.span)
+        reason = _reason(node.span)
+        if reason and not any(_reason(child.span) == reason for child in node.children):
+            yield from self._failure(row, _stack(node.span) or [reason])
         if node.owed:
             yield from self._note(
                 row, f"{counted(node.owed, 'child', 'children')} not arrived", "yellow", self.signs.warns
@@ -130,30 +133,38 @@ class Picture:
 
     def _line(self, row: Row | None, line: Document) -> Iterator[Text]:
         level = text(line, "log.level").lower()
-        message = shown(text(line, "message")) or "(no message)"
-        lead = Text(self._joined(row) if row else _STEP * " ", "dim")
-        lead.append(f"{level.upper():<8.8} " if level else f"{'event':<8} ", LEVELS.get(level, "dim"))
-        offset = f"+{length(max(0, moment(line) - self._begin))}" if moment(line) else ""
-        for place, part in enumerate(self._wrapped(message, self._wide - lead.cell_len)):
-            start = lead if not place else Text((self._inner(row) if row else _STEP * " ") + " " * 9, "dim")
-            body = Text.assemble(start, (part, "red" if level in ("error", "critical", "fatal") else ""))
-            yield self._aligned(body, Text(offset if not place else "", "dim"))
-        yield from self._error(row, line)
+        beside = self._inner(row) if row else _STEP * " "
+        lead = Text(self._joined(row) if row else beside, "dim")
+        lead.append(f"{level.upper() or 'event':<8.8} ", LEVELS.get(level, "dim"))
+        offset = Text(f"+{length(max(0, moment(line) - self._begin))}" if moment(line) else "", "dim")
+        for part in self._said(line, self._wide - lead.cell_len):
+            yield self._aligned(lead + part, offset)
+            lead, offset = Text(beside + " " * 9, "dim"), Text()
+        reason = _reason(line)
+        if reason:
+            # The span that failed shows where; a line that tells of the same says only what.
+            yield from self._failure(row, [reason] if reason in self._reasons else _stack(line) or [reason])
 
-    def _error(self, row: Row | None, document: Document) -> Iterator[Text]:
-        """Draw the end of a stack trace, which is where it happened, or the reason in words."""
-        stack = shown_lines(text(document, "error.stack_trace"))
-        reason = ": ".join(part for part in (text(document, "error.type"), text(document, "error.message")) if part)
-        lines = [line for line in stack or shown_lines(reason) if not _MARKS.issuperset(line)]
-        lead = Text(self._inner(row) if row else _STEP * " ", "dim")
-        end = _end_of(lines)
-        if len(end) < len(lines):
-            yield Text.assemble(
-                lead, (f"  {self.signs.cut} {len(lines) - len(end)} lines above, --json has all", "dim")
-            )
-        for line in end:
-            for part in self._wrapped(line, self._wide + _TIMES - lead.cell_len - 2):
-                yield Text.assemble(lead, "  ", (part, "red"))
+    def _said(self, line: Document, room: int) -> list[Text]:
+        """Lay a line's message out, and what was said beside it."""
+        style = "red" if text(line, "log.level").lower() in _LOUD else ""
+        message = wrapped(shown(text(line, "message")) or "(no message)", room)
+        parts = [Text(part, style) for part in message]
+        fields = wrapped(_fields(line), room)
+        if len(fields) == 1 and parts[-1].cell_len + 2 + cell_len(fields[0]) <= room:
+            parts[-1].append(f"  {fields[0]}", "dim")
+            return parts
+        return parts + [Text(part, "dim") for part in fields]
+
+    def _failure(self, row: Row | None, told: list[str]) -> Iterator[Text]:
+        """Draw the end of a stack trace, which is where it happened, or a reason in words."""
+        lead = Text(f"{self._inner(row) if row else _STEP * ' '}  ", "dim")
+        end = _end_of(told)
+        if len(end) < len(told):
+            yield lead + Text(f"{self.signs.cut} {len(told) - len(end)} lines above, --json has all", "dim")
+        for said in end:
+            for part in wrapped(said, self._wide + _TIMES - lead.cell_len):
+                yield lead + Text(part, "red")
 
     def _note(self, row: Row, said: str, style: str, sign: str = "") -> Iterator[Text]:
         yield Text.assemble((self._inner(row), "dim"), (f"{sign} {said}" if sign else said, style))
@@ -209,17 +220,6 @@ class Picture:
         gap = self._wide + 1 + _TIMES - left.cell_len - right.cell_len
         return Text.assemble(left, " " * max(1, gap), right)
 
-    def _wrapped(self, said: str, room: int) -> list[str]:
-        """Break *said* into pieces of *room* columns, at blanks where there are some."""
-        room = max(_ROOM // 2, room)
-        parts: list[str] = []
-        for word in said.split(" ") if cell_len(said) > room else [said]:
-            if parts and cell_len(parts[-1]) + 1 + cell_len(word) <= room:
-                parts[-1] += f" {word}"
-            else:
-                parts += chop_cells(word, room) or [""]
-        return parts
-
 
 def counted(count: int, one: str, many: str = "") -> str:
     """
@@ -240,10 +240,24 @@ def _bounds(tree: Tree) -> tuple[int, int]:
     return (min(times), max(times)) if times else (0, 0)
 
 
-def _told_by_line(node: Node) -> bool:
-    """Tell whether a line of *node* brings the same stack trace as the span itself."""
-    stack = text(node.span, "error.stack_trace")
-    return bool(stack) and any(text(line, "error.stack_trace")[-200:] == stack[-200:] for line in node.lines)
+def _reason(document: Document) -> str:
+    """Say in one line why something failed, ``""`` where only its status tells."""
+    kind, message = text(document, "error.type"), text(document, "error.message")
+    if not message and not text(document, "error.stack_trace"):
+        return ""
+    return shown(": ".join(part for part in (kind, message) if part))
+
+
+def _stack(document: Document) -> list[str]:
+    """Return the stack trace without the lines that only underline."""
+    return [line for line in shown_lines(text(document, "error.stack_trace")) if not _MARKS.issuperset(line)]
+
+
+def _fields(line: Document) -> str:
+    """Write what was logged beside the message."""
+    labels: Any = line.get("labels")
+    fields = cast("dict[str, Any]", labels) if hasattr(labels, "items") else {}
+    return " ".join(shown(f"{name}={value}") for name, value in fields.items())
 
 
 def _about_lost(node: Node) -> str:

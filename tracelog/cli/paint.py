@@ -6,12 +6,17 @@ import re
 import zlib
 from collections.abc import Iterable
 
+from rich.cells import cell_len, chop_cells
+
 #: One colour per service; red, yellow and grey have meanings of their own.
 PALETTE = ("cyan", "magenta", "green", "blue", "bright_cyan", "bright_magenta", "bright_green", "bright_blue")
 
 # What moves the cursor, colours the screen or turns the direction of text: a log line may come from anybody.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _BREAK = re.compile("\r\n|[\n\r\u2028\u2029]")
+
+# However deep a tree is, so much room is left for what is said.
+_LEAST = 13
 
 _MICRO, _MILLI, _SECOND = 1_000, 1_000_000, 1_000_000_000
 _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
@@ -58,6 +63,19 @@ def length(nanoseconds: int) -> str:
     return "0 ms"
 
 
+def age(nanoseconds: int) -> str:
+    """
+    Say how long ago something was, in its largest unit.
+
+    >>> [age(int(seconds * 1e9)) for seconds in (-1, 0.2, 75, 7500, 200_000)]
+    ['0s', '0s', '1m', '2h', '2d']
+    """
+    for unit, _, names in _LONG:
+        if nanoseconds >= unit:
+            return f"{nanoseconds // unit}{names[0]}"
+    return f"{max(0, nanoseconds) // _SECOND}s"
+
+
 def colours_of(names: Iterable[str], palette: tuple[str, ...] = PALETTE) -> dict[str, str]:
     """
     Give each name a colour: the same one everywhere, another one where two would share it.
@@ -71,3 +89,20 @@ def colours_of(names: Iterable[str], palette: tuple[str, ...] = PALETTE) -> dict
         order = palette[start:] + palette[:start]
         colours[name] = next((colour for colour in order if colour not in colours.values()), order[0])
     return colours
+
+
+def wrapped(said: str, room: int) -> list[str]:
+    """
+    Break *said* into pieces of *room* columns, at blanks where there are some.
+
+    >>> wrapped("the card was declined", 13), wrapped("", 20)
+    (['the card was', 'declined'], [])
+    """
+    room = max(_LEAST, room)
+    parts: list[str] = []
+    for word in said.split(" ") if cell_len(said) > room else [said]:
+        if parts and cell_len(parts[-1]) + 1 + cell_len(word) <= room:
+            parts[-1] += f" {word}"
+        else:
+            parts += chop_cells(word, room) if word or said else []
+    return parts

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tracelog.cli.draw import ASCII, Picture, Signs
-from tracelog.cli.paint import colours_of, length, shown
+from tracelog.cli.paint import age, colours_of, length, shown
 from tracelog.cli.places import export_option, open_search, settings_for
 from tracelog.cli.reading import duration, is_failure, moment, operation, text
 from tracelog.cli.tree import Tree, grow
@@ -22,6 +22,9 @@ from tracelog.ecs.found import Document, Found, Search
 from tracelog.errors import TracelogError
 
 LISTED = 20
+
+# Only the operation's name gives way where the terminal is narrow.
+_WIDTHS = {"trace": 32, "service": 8, "took": 9, "age": 4}
 
 # Several entry spans of one trace make one row.
 _READ = 10 * LISTED
@@ -147,10 +150,10 @@ def latest(entries: list[Document]) -> list[Document]:
 def _table(traces: list[Document], out: Console) -> Table:
     """Lay the traces out, newest first."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name, right in (("trace", False), ("service", False), ("operation", False), ("took", True), ("age", True)):
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
-    table.columns[0].overflow = "fold"
-    table.columns[0].min_width = 32
+    for name in ("trace", "service", "operation"):
+        table.add_column(name, no_wrap=True, min_width=_WIDTHS.get(name))
+    for name in ("took", "age"):
+        table.add_column(name, no_wrap=True, justify="right", min_width=_WIDTHS[name])
     colours = colours_of({text(trace, "service.name") for trace in traces})
     failed = ASCII.failed if out.options.ascii_only else Signs().failed
     now = time.time_ns()
@@ -162,6 +165,6 @@ def _table(traces: list[Document], out: Console) -> Table:
             Text(shown(service), colours[service]),
             Text(shown(operation(trace)), "red" if is_failure(trace) else ""),
             Text(f"{failed} {took}", "bold red") if is_failure(trace) else Text(took),
-            Text(length(max(0, now - moment(trace)) // 10**9 * 10**9), "dim"),
+            Text(age(now - moment(trace)), "dim"),
         )
     return table
