@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -76,9 +76,20 @@ def node_configs(address: ElasticAddress) -> list[NodeConfig]:
     if not _NAMESPACE.fullmatch(address.namespace):
         expected = "up to 100 lower-case characters without - and without any that an index name cannot have"
         raise InvalidSetting("TRACELOG_NAMESPACE", address.namespace, expected)
-    if address.ca_certs and not Path(address.ca_certs).is_file():
-        raise InvalidSetting("TRACELOG_CA_CERTS", address.ca_certs, "there is no such file; give one in PEM format")
+    if address.ca_certs:
+        _check_authorities(address.ca_certs)
     return [_node_config(node, address) for node in address.nodes]
+
+
+def _check_authorities(path: str) -> None:
+    """Read a file of authorities once; a client would do so with its first request only."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise InvalidSetting("TRACELOG_CA_CERTS", path, "it holds no certificate in PEM format") from None
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise InvalidSetting("TRACELOG_CA_CERTS", path, f"{reason}; give a file in PEM format") from None
 
 
 def _node_config(node: str, address: ElasticAddress) -> NodeConfig:

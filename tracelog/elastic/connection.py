@@ -16,7 +16,7 @@ from elastic_transport import NodeConfig, Serializer, Transport, Urllib3HttpNode
 
 from tracelog.elastic.address import ElasticAddress, node_configs
 from tracelog.elastic.answers import Answer, Trouble, trouble
-from tracelog.errors import DestinationError, InvalidSetting
+from tracelog.errors import DestinationError
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -75,17 +75,13 @@ class Connection:
         """Return the transport of this process: two processes that share a socket would mix up their answers."""
         pid = os.getpid()
         if pid != self._pid:
-            try:
-                self._transport = Transport(
-                    list(self._configs),
-                    node_class=PunctualNode,
-                    max_retries=0,
-                    retry_on_status=(),
-                    serializers=dict.fromkeys((JSON, NDJSON, "application/*", "text/*"), RawSerializer()),
-                )
-            except OSError:
-                expected = "it holds no certificate that can be read; give a file in PEM format"
-                raise InvalidSetting("TRACELOG_CA_CERTS", self.address.ca_certs, expected) from None
+            self._transport = Transport(
+                list(self._configs),
+                node_class=PunctualNode,
+                max_retries=0,
+                retry_on_status=(),
+                serializers=dict.fromkeys((JSON, NDJSON, "application/*", "text/*"), RawSerializer()),
+            )
             self._pid = pid
         return self._transport
 

@@ -1,0 +1,137 @@
+"""What becomes of the documents of a bulk request, for any answer whatever."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracelog.elastic.answers import Answer
+from tracelog.elastic.bulk import body_of, decided, joined
+from tracelog.pipeline.exporter import SPANS, Line, Outcome, Refusal
+
+GENUINE = {"x-elastic-product": "Elasticsearch"}
+
+statuses = st.sampled_from([0, 200, 201, 301, 400, 401, 403, 404, 409, 413, 429, 500, 503])
+errors = st.one_of(
+    st.none(),
+    st.text(max_size=9),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["x_content_parse_exception", "illegal_argument_exception", "", "other"])}
+    ),
+)
+items = st.one_of(
+    st.fixed_dictionaries({"create": st.fixed_dictionaries({"status": statuses}, optional={"error": errors})}),
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5), lambda inner: st.dictionaries(st.text(max_size=5), inner)
+    ),
+)
+bodies = st.one_of(
+    st.binary(max_size=40),
+    st.fixed_dictionaries({}, optional={"items": st.lists(items, max_size=6), "error": errors}).map(
+        lambda o: json.dumps(o).encode()
+    ),
+)
+answers = st.builds(Answer, statuses, st.sampled_from([{}, GENUINE, {**GENUINE, "retry-after": "3"}]), bodies)
+
+
+def lines(count: int) -> list[Line]:
+    """Make *count* good lines."""
+    return [Line(SPANS, f"key{number}", b'{"n":%d}' % number) for number in range(count)]
+
+
+def places(outcome: Outcome, count: int) -> list[int]:
+    """List all places that *outcome* speaks of; the stored ones, which it only counts, as those left over."""
+    told = [refusal.place for refusal in outcome.refused] + list(outcome.again)
+    assert len(set(told)) == len(told)
+    return sorted(told) + [-1] * (outcome.stored + outcome.already_there)
+
+
+@given(answers, st.integers(1, 6))
+def test_every_document_is_in_exactly_one_part(answer, count):
+    """For any answer, true, cut or invented, no document is lost and none is counted twice."""
+    outcome = decided(answer, lines(count), now=0.0)
+    if outcome is None:
+        assert count > 1
+    else:
+        assert len(places(outcome, count)) == count
+        assert set(places(outcome, count)) <= {-1, *range(count)}
+        assert bool(outcome.problem) == bool(outcome.again)
+
+
+@given(answers, st.integers(1, 6))
+def test_nothing_is_refused_without_proof(answer, count):
+    """A good document is refused only where an item says 400 or 413, or where it is too large on its own."""
+    outcome = decided(answer, lines(count), now=0.0)
+    if outcome is not None and outcome.refused:
+        assert (answer.status, count) == (413, 1) or answer.status == 200
+
+
+@given(st.lists(statuses, min_size=1, max_size=20))
+def test_items_are_settled_by_their_status(told):
+    """2xx is stored, 409 was there, 400 and 413 are refused, and everything else is sent again."""
+    body = json.dumps({"items": [{"create": {"status": status}} for status in told]}).encode()
+    outcome = decided(Answer(200, GENUINE, body), lines(len(told)), now=0.0)
+    assert outcome is not None
+    assert outcome.stored == sum(200 <= status < 300 for status in told)
+    assert outcome.already_there == told.count(409)
+    assert [refusal.place for refusal in outcome.refused] == [
+        n for n, status in enumerate(told) if status in (400, 413)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses_told", "said"),
+    [([201, 404], "tracelog setup"), ([403, 404], "tracelog setup"), ([429, 403], "create_doc")],
+)
+def test_the_problem_is_the_one_that_a_person_can_solve(statuses_told, said):
+    """Of several reasons to keep documents, the one that needs somebody to act is told."""
+    body = json.dumps({"items": [{"create": {"status": status}} for status in statuses_told]}).encode()
+    outcome = decided(Answer(200, GENUINE, body), lines(2), now=0.0)
+    assert outcome is not None
+    assert said in outcome.problem
+
+
+def test_an_unknown_item_status_is_told_with_its_reason():
+    """A status without a cure of its own is repeated as Elasticsearch said it."""
+    error = {"type": "unavailable_shards_exception", "reason": "primary shard is not active"}
+    body = json.dumps({"items": [{"create": {"status": 503, "error": error}}]}).encode()
+    outcome = decided(Answer(200, GENUINE, body), lines(1), now=0.0)
+    assert outcome is not None
+    assert "status 503, unavailable_shards_exception: primary shard" in outcome.problem
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("7", 7.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 60.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-1", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(told, seconds):
+    """Both forms of ``Retry-After`` are read, and nonsense is no wait at all."""
+    outcome = decided(Answer(503, {**GENUINE, "retry-after": told}, b"{}"), lines(1), now=40.0)
+    assert outcome is not None
+    assert outcome.retry_after == seconds
+
+
+def test_parts_are_joined_by_their_places_in_the_whole():
+    """Counts add up, places are those of the whole, the longest wait counts, and the first problem is told."""
+    first = Outcome(1, 1, (Refusal(0, "bad"),), (2,), 1.0, "")
+    second = Outcome(again=(0, 1), retry_after=5.0, problem="busy")
+    whole = joined([([4, 5, 6, 7, 8], first), ([1, 0], second)])
+    assert whole == Outcome(1, 1, (Refusal(4, "bad"),), (0, 1, 6), 5.0, "busy")
+
+
+@given(st.text(), st.dictionaries(st.text(), st.integers()))
+def test_a_body_survives_any_key(key, document):
+    """Whatever a key holds, the body is two lines of JSON for each document."""
+    body = body_of([Line(SPANS, key.encode("utf-8", "replace").decode(), json.dumps(document).encode())])
+    action, told = body.decode().split("\n")[:2]
+    assert json.loads(action)["create"]["_id"] == key.encode("utf-8", "replace").decode()
+    assert json.loads(told) == document
