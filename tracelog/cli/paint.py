@@ -95,14 +95,18 @@ def wrapped(said: str, room: int) -> list[str]:
     """
     Break *said* into pieces of *room* columns, at blanks where there are some.
 
-    >>> wrapped("the card was declined", 13), wrapped("", 20)
-    (['the card was', 'declined'], [])
+    >>> wrapped("the card was declined", 13), wrapped("", 20), wrapped("  the card was declined", 14)
+    (['the card was', 'declined'], [], ['  the card was', '  declined'])
     """
-    room = max(_LEAST, room)
+    if cell_len(said) <= room:
+        return [said] if said else []
+    words = said.lstrip()
+    indent = (said[: len(said) - len(words)])[: room // 2]
+    room = max(_LEAST, room) - len(indent)
     parts: list[str] = []
-    for word in said.split(" ") if cell_len(said) > room else [said]:
+    for word in words.split(" "):
         if parts and cell_len(parts[-1]) + 1 + cell_len(word) <= room:
             parts[-1] += f" {word}"
         else:
-            parts += chop_cells(word, room) if word or said else []
-    return parts
+            parts += chop_cells(word, room)
+    return [indent + part for part in parts]

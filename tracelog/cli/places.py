@@ -52,12 +52,9 @@ def open_search(settings: Settings) -> Search:
     return _OPENERS[place.kind](place, settings)
 
 
-def _embedded(place: Destination, settings: Settings) -> Search:
-    return cast("Search", import_module("tracelog.local").LocalSearch(place.path or None))
-
-
-def _elasticsearch(place: Destination, settings: Settings) -> Search:
-    address = import_module("tracelog.elastic.address").ElasticAddress(
+def elastic_address(place: Destination, settings: Settings) -> Any:
+    """Put together what it takes to reach an Elasticsearch."""
+    return import_module("tracelog.elastic.address").ElasticAddress(
         nodes=place.nodes,
         api_key=settings.api_key,
         username=settings.username,
@@ -65,7 +62,14 @@ def _elasticsearch(place: Destination, settings: Settings) -> Search:
         ca_certs=settings.ca_certs,
         namespace=settings.namespace,
     )
-    return cast("Search", import_module("tracelog.elastic.search").ElasticSearch(address))
+
+
+def _embedded(place: Destination, settings: Settings) -> Search:
+    return cast("Search", import_module("tracelog.local").LocalSearch(place.path or None))
+
+
+def _elasticsearch(place: Destination, settings: Settings) -> Search:
+    return cast("Search", import_module("tracelog.elastic.search").ElasticSearch(elastic_address(place, settings)))
 
 
 _OPENERS: dict[str, Callable[[Destination, Settings], Search]] = {"sqlite": _embedded, "elasticsearch": _elasticsearch}

@@ -9,7 +9,6 @@ import structlog
 from flask import Flask, request
 
 import tracelog
-from tracelog.demo.serving import run
 from tracelog.integrations.flask import TraceLog
 from tracelog.integrations.structlog import bind_ids
 
@@ -47,7 +46,3 @@ def ask_the_bank(card: str, amount: int) -> int:
     if card.startswith("4000"):
         raise CardDeclinedError(f"the bank declined {amount} EUR: limit exceeded")
     return time.monotonic_ns() // 1000
-
-
-if __name__ == "__main__":
-    run(create_app)

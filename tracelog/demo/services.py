@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tracelog.demo.serving import LISTENING
+from tracelog.demo.serving import LISTENING, SERVICES
 from tracelog.errors import TracelogError
 
 START_SECONDS = 30.0
@@ -40,7 +40,7 @@ def running(export: str) -> Generator[dict[str, str], None, None]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tracelog-demo-")))
         urls: dict[str, str] = {}
-        for name in ("payment", "stock", "shop"):
+        for name in SERVICES:
             others = {f"SHOP_{other.upper()}_URL": url for other, url in urls.items()}
             environment = _environment(os.environ, name, export) | others
             urls[name] = stack.enter_context(_service(name, environment, folder / f"{name}.log"))
@@ -50,7 +50,7 @@ def running(export: str) -> Generator[dict[str, str], None, None]:
 @contextmanager
 def _service(name: str, environment: Mapping[str, str], output: Path) -> Generator[str, None, None]:
     """Run one service inside the block; gives its URL."""
-    command = [sys.executable, "-m", f"tracelog.demo.{name}", "--attached"]
+    command = [sys.executable, "-m", "tracelog.demo", name, "--attached"]
     with output.open("wb") as written:
         # In a session of its own it does not get the Ctrl-C that is meant for us: it is ended when its turn comes.
         process = subprocess.Popen(  # noqa: S603 - our own module, run by this same Python

@@ -12,7 +12,6 @@ import structlog
 from flask import Flask, Response, request, stream_with_context
 
 import tracelog
-from tracelog.demo.serving import run
 from tracelog.integrations.flask import TraceLog
 from tracelog.integrations.requests import install
 from tracelog.integrations.structlog import bind_ids
@@ -75,7 +74,3 @@ def receipt(order: int) -> Response:
             yield f"{position},1,{position * 10}.00\n"
 
     return Response(stream_with_context(rows()), mimetype="text/csv")
-
-
-if __name__ == "__main__":
-    run(create_app)

@@ -9,7 +9,6 @@ from typing import Any
 from flask import Flask, request
 
 import tracelog
-from tracelog.demo.serving import run
 from tracelog.integrations.flask import TraceLog
 
 GOODS: dict[str, dict[str, Any]] = {
@@ -59,7 +58,3 @@ def ask_the_warehouse(sku: str) -> None:
     log.info("asking the warehouse for a %s", sku)
     time.sleep(0.4)
     log.warning("the warehouse took its time")
-
-
-if __name__ == "__main__":
-    run(create_app)
