@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TypeVar
@@ -50,7 +50,7 @@ def discard_finished() -> None:
 
 
 @contextmanager
-def activate(span: S) -> Iterator[S]:
+def activate(span: S) -> Generator[S, None, None]:
     """Make *span* active inside the block, without finishing it."""
     if isinstance(span, NoopSpan):
         yield span

@@ -13,8 +13,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
 
-from tracelog.fitting import MAX_STACK, fitted, is_list, middle_cut
-from tracelog.plain import MAX_KEY_LENGTH, MAX_KEYS, named, plain, text
+from tracelog.fitting import MAX_STACK, fitted, middle_cut
+from tracelog.plain import MAX_KEY_LENGTH, MAX_KEYS, is_list, named, plain, text
 from tracelog.record import Event, Failure, LineRecord, Origin, SpanRecord
 from tracelog.redaction import REDACTED, SECRET_NAMES, Redactor
 

@@ -11,9 +11,11 @@ class Clock(Protocol):
 
     def wall(self) -> int:
         """Return nanoseconds since the epoch."""
+        ...
 
     def steady(self) -> int:
         """Return nanoseconds since some moment, never going back."""
+        ...
 
 
 class SystemClock:

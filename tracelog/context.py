@@ -67,6 +67,7 @@ class Carrier(Protocol):
 
     def get(self, key: str, /) -> str | None:
         """Return the value of *key*, several of them joined by commas, or None."""
+        ...
 
     def set(self, key: str, value: str, /) -> None:
         """Write *value* under *key*, in place of what was there."""
@@ -82,6 +83,7 @@ class Propagator(Protocol):
         *context* is what the formats before this one found. A format that reads ids returns it unchanged if there
         is one (the first valid one wins); one that reads further content adds to it.
         """
+        ...
 
     def inject(self, context: SpanContext, carrier: Carrier, /) -> None:
         """Write *context* into *carrier*."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeGuard, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from tracelog.plain import is_list
 from tracelog.record import Event, Failure, LineRecord, SpanRecord
 
 #: How many bytes of JSON the texts of one record may come to; the rest of a document of 64 KiB is for what we add.
@@ -88,11 +89,6 @@ def _size_of(value: Any, measure: Callable[[str], int]) -> int:
     if is_list(value):
         return sum([_size_of(member, measure) for member in value], _PER_MEMBER * len(value))
     return _PER_NUMBER
-
-
-def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Tell whether *value* is a list, in words that all checkers of types understand."""
-    return isinstance(value, list)
 
 
 def _in_json(text: str) -> int:

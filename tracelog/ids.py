@@ -16,9 +16,11 @@ class Ids(Protocol):
 
     def trace_id(self) -> str:
         """Return the id of a new trace."""
+        ...
 
     def span_id(self) -> str:
         """Return the id of a new span."""
+        ...
 
 
 class RandomIds:

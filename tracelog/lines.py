@@ -7,19 +7,20 @@ call into objects of the application, is done here on the caller's thread, and n
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from tracelog.active import active
 from tracelog.clock import SystemClock
 from tracelog.ids import RandomIds
-from tracelog.plain import made_plain, named, text
-from tracelog.reading import level_of, line_of_event, line_of_log_record
+from tracelog.plain import is_tuple, made_plain, named, text
+from tracelog.reading import LEVEL_NUMBERS, level_of, line_of_event, line_of_log_record
 from tracelog.record import Failure, LineRecord, Origin, Resource
 from tracelog.span import Span, Workshop, failure_of
 from tracelog.tracer import default_workshop
@@ -119,8 +120,7 @@ def take_event(method: str, event: Mapping[str, Any]) -> None:
     workshop = default_workshop() if span is None else span.workshop
     if workshop is None or workshop.ship is None or _muted.get():
         return
-    level = logging.getLevelName(level_of(method).upper())
-    if isinstance(level, int) and level < workshop.ship_level:
+    if LEVEL_NUMBERS.get(level_of(method), workshop.ship_level) < workshop.ship_level:
         return
     try:
         line: EventLine | Untaken = EventLine(workshop, span, method, event)
@@ -134,7 +134,9 @@ def take_log_record(record: logging.LogRecord, span: Span | None) -> None:
     workshop = default_workshop() if span is None else span.workshop
     if workshop is None or workshop.ship is None or _muted.get():
         return
-    if record.levelno is None or record.levelno < workshop.ship_level or record.name is None:
+    # Copies of records are made without a name and a level first.
+    name, level = cast("tuple[str | None, int | None]", (record.name, record.levelno))
+    if name is None or level is None or level < workshop.ship_level:
         return
     try:
         line: LogRecordLine | Untaken = LogRecordLine(workshop, span, record)
@@ -173,13 +175,13 @@ def failure_in(exc_info: Any) -> Failure | None:
         return None
     if isinstance(exc_info, BaseException):
         return failure_of(exc_info)
-    error = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+    error = exc_info[1] if is_tuple(exc_info) else sys.exc_info()[1]
     return failure_of(error) if isinstance(error, BaseException) else None
 
 
 def caller() -> Origin | None:
     """Find the line of the application that is writing a log line."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as logging itself does; inspect.stack reads source files
+    frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _BETWEEN:
         frame = frame.f_back
     if frame is None:
@@ -191,7 +193,8 @@ def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
     """Read the message here if that calls into objects of the application; None leaves it to the worker."""
     said = record.msg
     if isinstance(said, dict):
-        return made_plain({key: value for key, value in said.items() if key != "exc_info"})
+        event = cast("dict[str, Any]", said)
+        return made_plain({key: value for key, value in event.items() if key != "exc_info"})
     args = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     if type(said) is str and _SIMPLE.issuperset(map(type, args)):
         return None

@@ -178,3 +178,18 @@ def _known(value: Any) -> str | None:
 
 def _named(value: Any) -> str:
     return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Tell whether *value* is a list, in words that all checkers of types understand."""
+    return isinstance(value, list)
+
+
+def is_dict(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Tell whether *value* is a dictionary, as :func:`is_list` does; its keys are names wherever this is asked."""
+    return isinstance(value, dict)
+
+
+def is_tuple(value: Any) -> TypeGuard[tuple[Any, ...]]:
+    """Tell whether *value* is a tuple, as :func:`is_list` does."""
+    return isinstance(value, tuple)

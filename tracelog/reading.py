@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from tracelog.plain import named, plain
+from tracelog.plain import is_dict, is_list, named, plain
 from tracelog.record import Failure, LineRecord, Origin, Resource
 
 #: Levels that structlog's method names stand for.
@@ -43,6 +43,16 @@ _PLACED = frozenset(
     }
 )
 _SOMEWHERE = Resource("")
+
+
+#: Numbers of the levels that go by these names in both libraries.
+LEVEL_NUMBERS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 
 
 def level_of(method: str) -> str:
@@ -115,7 +125,7 @@ def _event_in(message: str) -> dict[str, Any] | None:
         event = json.loads(message)
     except ValueError:
         return None
-    return _plain_event(event) if isinstance(event, dict) else None
+    return _plain_event(cast("dict[str, Any]", event)) if isinstance(event, dict) else None
 
 
 def _plain_event(event: dict[str, Any]) -> dict[str, Any] | None:
@@ -163,8 +173,8 @@ def _origin_of(event: Mapping[str, Any]) -> Origin | None:
 
 def _failure_of(exception: Any) -> Failure | None:
     """Read what ``format_exc_info`` (text) or ``dict_tracebacks`` (a list) made of an exception."""
-    if isinstance(exception, list) and exception and isinstance(exception[0], dict):
-        first: dict[str, Any] = exception[0]
+    first = _first_of(exception)
+    if first:
         return Failure(_text(first.get("exc_type")), _text(first.get("exc_value")), None, _frames_of(first))
     if not isinstance(exception, str) or not exception:
         return None
@@ -173,15 +183,18 @@ def _failure_of(exception: Any) -> Failure | None:
     return Failure(kind if colon or kind.isidentifier() else "", message or last, None, exception)
 
 
+def _first_of(exceptions: Any) -> dict[str, Any]:
+    """Return the first of a list of structured tracebacks, empty where it is none."""
+    first = exceptions[0] if is_list(exceptions) and exceptions else None
+    return first if is_dict(first) else {}
+
+
 def _frames_of(traceback: Mapping[str, Any]) -> str:
     """Write the frames of one structured traceback in Python's own form."""
-    frames = traceback.get("frames")
-    if not isinstance(frames, list):
-        return ""
+    given = traceback.get("frames")
+    frames = [frame for frame in given if is_dict(frame)] if is_list(given) else []
     lines = [
-        f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}\n'
-        for frame in frames
-        if isinstance(frame, dict)
+        f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}\n' for frame in frames
     ]
     last = f"{traceback.get('exc_type')}: {traceback.get('exc_value')}\n"
     return "".join(["Traceback (most recent call last):\n", *lines, last])

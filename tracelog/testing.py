@@ -6,7 +6,7 @@ Installed as a pytest plugin, so the fixture :func:`tracelog_recorder` is there 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -94,7 +94,7 @@ class Recorder:
 
 
 @contextmanager
-def recording(**options: Any) -> Iterator[Recorder]:
+def recording(**options: Any) -> Generator[Recorder, None, None]:
     """
     Make a tracer that records into memory the process's default inside the block.
 
@@ -121,7 +121,7 @@ def recording(**options: Any) -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def tracelog_recorder() -> Iterator[Recorder]:
+def tracelog_recorder() -> Generator[Recorder, None, None]:
     """Record what a test traces and logs: ``tracelog_recorder.spans`` and ``.lines``."""
     with recording() as recorder:
         yield recorder

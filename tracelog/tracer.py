@@ -25,12 +25,15 @@ class Sink(Protocol):
 
     def flush(self, timeout: float, /) -> int:
         """Wait up to *timeout* seconds for what was offered to be settled; return how many records are pending."""
+        ...
 
     def stats(self) -> Stats:
         """Count what became of the records so far."""
+        ...
 
     def close(self, timeout: float, /) -> int:
         """Flush, then let go of threads, connections and files."""
+        ...
 
 
 class Nowhere:

@@ -13,10 +13,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from tracelog.assembly.destination import Destination, destination
 from tracelog.errors import InvalidSetting
+from tracelog.reading import LEVEL_NUMBERS
 from tracelog.sampling import ByRoute, ParentBased, Ratio, Rule, Sampler
 
 PREFIX = "TRACELOG_"
@@ -86,7 +88,7 @@ def _namespace(key: str, value: Any) -> str:
 
 
 def _file(key: str, value: Any) -> str:
-    path = _text(key, os.fspath(value) if isinstance(value, os.PathLike) else value)
+    path = _text(key, str(value) if isinstance(value, Path) else value)
     if path and not os.access(path, os.R_OK):
         raise InvalidSetting(key, path, "no such file, or it cannot be read")
     return path
@@ -94,8 +96,8 @@ def _file(key: str, value: Any) -> str:
 
 def _level(key: str, value: Any) -> int:
     """Read a level's name or number."""
-    number = value if isinstance(value, int) else logging.getLevelName(str(value).strip().upper())
-    if isinstance(value, bool) or not isinstance(number, int):
+    number = value if isinstance(value, int) else LEVEL_NUMBERS.get(str(value).strip().lower())
+    if isinstance(value, bool) or number is None:
         raise InvalidSetting(key, value, "use a level of logging: DEBUG, INFO, WARNING, ERROR or CRITICAL")
     return number
 

@@ -59,9 +59,11 @@ class Exporter(Protocol):
 
     def encode(self, record: Record, /) -> bytes:
         """Turn *record* into one JSON document in UTF-8 without a line break."""
+        ...
 
     def send(self, lines: Sequence[Line], /) -> Outcome:
         """Ship *lines* and say what became of each; raising means that all are to be sent again."""
+        ...
 
     def close(self) -> None:
         """Let go of connections and files."""

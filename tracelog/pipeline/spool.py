@@ -51,9 +51,11 @@ class Spool(Protocol):
 
         Returns the seconds until it will be due.
         """
+        ...
 
     def take(self) -> Segment | None:
         """Take the oldest closed segment whose time has come."""
+        ...
 
     def done(self, segment: Segment, /) -> None:
         """Forget a segment whose lines are all settled."""
@@ -63,6 +65,7 @@ class Spool(Protocol):
 
     def wait(self) -> float:
         """Return the seconds until a closed segment can be taken; ``inf`` if there is none."""
+        ...
 
     def hurry(self) -> None:
         """Make every closed segment due, but for what the server asked."""
