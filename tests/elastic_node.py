@@ -84,17 +84,17 @@ class Nodes:
     """Starts each node when it is first asked for, and ends all of them."""
 
     running: dict[str, Node] = field(default_factory=dict)
-    missing: dict[str, UnavailableError] = field(default_factory=dict)
+    missing: dict[str, Exception] = field(default_factory=dict)
 
     def get(self, version: str, *, secure: bool = False) -> Node:
-        """Return the node of *version*; raise UnavailableError, at once the second time, where there can be none."""
+        """Return the node of *version*; where there can be none raise UnavailableError, at once the second time."""
         name = f"{version}-secure" if secure else version
         if name in self.missing:
             raise self.missing[name]
         if name not in self.running:
             try:
                 self.running[name] = Node(URL, version) if version == "given" else started(version, secure=secure)
-            except UnavailableError as error:
+            except (UnavailableError, RuntimeError) as error:
                 self.missing[name] = error
                 raise
         return self.running[name]
@@ -257,9 +257,10 @@ def hashed(password: str) -> str:
 
 def launch(unpacked: Path, java: Path, home: Path, user: tuple[int, int] | None) -> subprocess.Popen[bytes]:
     """Start the server, as *user* where one is given."""
-    folders = [home / name for name in ("data", "logs", "tmp")]
+    # 8.x writes a log of its garbage collection below its own folder, whatever path.logs says.
+    folders = [*(home / name for name in ("data", "logs", "tmp")), unpacked / "logs"]
     for folder in folders:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     rights: dict[str, Any] = {}
     if user is not None:
         rights = {"user": user[0], "group": user[1], "extra_groups": []}
@@ -307,7 +308,7 @@ def up(node: Node) -> bool:
     if node.ca_certs:
         return "] started" in (node.home / "start.log").read_text(errors="replace")
     try:
-        with urlopen(f"{node.url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=5) as answer:  # noqa: S310 - http
+        with urlopen(f"{node.url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=5) as answer:
             return b'"timed_out":false' in answer.read()
     except (URLError, OSError):
         return False
