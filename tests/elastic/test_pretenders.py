@@ -250,6 +250,64 @@ def test_setup_on_an_old_elasticsearch_says_which_is_needed(pretend):
     assert (result.exit_code, "≥ 8.13" in result.output) == (1, True), result.output
 
 
+def marked(place: str, name: str, **mark) -> Reply:
+    """Answer with one of our templates, as an earlier setup left it."""
+    body = {"_meta": {"tracelog": {"version": 1, "state": "older", **mark}}}
+    listing = {"_component_template": "component_templates", "_index_template": "index_templates"}[place]
+    single = listing.removesuffix("s")
+    return Reply(200, json.dumps({listing: [{"name": name, single: body}]}).encode(), GENUINE)
+
+
+def test_what_a_key_may_not_do_to_streams_is_left_to_a_person(pretend):
+    """A key for templates alone updates them; requests about streams, whose names it may not see, are printed."""
+
+    def reply(method, path, body):
+        _, place, *rest = path.split("/")
+        if place in ("_component_template", "_index_template"):
+            return marked(place, rest[0]) if method == "GET" else Reply(200, b'{"acknowledged":true}', GENUINE)
+        return Reply(403, b'{"error":{"type":"security_exception","reason":"not yours"}}', JSON)
+
+    result = CliRunner().invoke(setup, ["--elasticsearch", pretend(reply).url, "--namespace", "blue"])
+    assert result.exit_code == 0
+    assert "POST /traces-apm.tracelog-blue/_rollover" in result.output
+    assert 'PUT /_data_stream/logs-tracelog-blue/_lifecycle\n{\n  "data_retention": "30d"\n}' in result.output
+    assert "not yours" in result.output
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code", "said"),
+    [
+        (404, {"type": "resource_not_found_exception", "reason": "missing"}, 0, "not there"),
+        (400, {"type": "odd_exception", "reason": "on a whim"}, 1, "odd_exception: on a whim"),
+        (400, {"type": "illegal_argument_exception", "reason": "still in use by index templates [x]"}, 1, "in use"),
+    ],
+)
+def test_a_template_that_cannot_be_removed_is_told(pretend, status, error, code, said):
+    """What somebody else removed meanwhile is no trouble, and every other refusal is repeated."""
+
+    def reply(method, path, body):
+        _, place, name = path.split("/")
+        refused = Reply(status, json.dumps({"error": error}).encode(), GENUINE)
+        return marked(place, name) if method == "GET" else refused
+
+    result = CliRunner().invoke(setup, ["--elasticsearch", pretend(reply).url, "--remove"])
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_tls_that_fails_for_another_reason_is_explained():
+    """A server that breaks the handshake off is told from one whose certificate is not trusted."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def hang_up() -> None:
+            listening.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        outcome = sent(f"https://127.0.0.1:{port}")
+    assert outcome.again == (0, 1)
+    assert "TLS" in outcome.problem or "connection broke" in outcome.problem
+
+
 def test_credentials_are_shown_nowhere(pretend, caplog):
     """Neither a repr, nor a problem, nor a log line of the client shows a name, a password or a key."""
     caplog.set_level("DEBUG")

@@ -94,6 +94,15 @@ def test_the_problem_is_the_one_that_a_person_can_solve(statuses_told, said):
     assert said in outcome.problem
 
 
+@pytest.mark.parametrize("item", [None, 7, {}, {"create": None}, {"create": {"status": "201"}}, {"create": {}}])
+def test_an_item_that_says_nothing_is_sent_again(item):
+    """An item without a status that can be read proves neither that its document is stored nor that it is bad."""
+    body = json.dumps({"items": [{"create": {"status": 201}}, item]}).encode()
+    outcome = decided(Answer(200, GENUINE, body), lines(2), now=0.0)
+    assert outcome is not None
+    assert (outcome.stored, outcome.refused, outcome.again) == (1, (), (1,))
+
+
 def test_an_unknown_item_status_is_told_with_its_reason():
     """A status without a cure of its own is repeated as Elasticsearch said it."""
     error = {"type": "unavailable_shards_exception", "reason": "primary shard is not active"}
