@@ -23,6 +23,7 @@ __all__ = ["FAULT", "SECRET_NAMES", "Cleaner"]
 #: The attribute of a record that could not be cleaned and lost its attributes for that.
 FAULT = "tracelog.fault"
 
+_LEAST, _MOST = -(2**63), 2**63 - 1
 _SHORT = 80
 _MAX_CLEAN = 2048
 
@@ -133,9 +134,12 @@ class Cleaner:
         """Clean names and values, up to 128 of them; answer with *values* itself if that changes nothing."""
         cleaned: dict[str, Any] = {}
         changed = len(values) > MAX_KEYS
+        clean, unasked = self._clean, self._callback is None
         for name, value in islice(values.items(), MAX_KEYS):
             key, secret = self._key(name) if type(name) is str else self._cleaned_key(name)
-            if not secret and type(value) is str and value in self._clean:
+            kind = type(value)
+            # What most values are is told here: this runs for each of them.
+            if not secret and (value in clean if kind is str else kind is int and unasked and _LEAST <= value <= _MOST):
                 cleaned[key] = value
             else:
                 cleaned[key] = member = self._member(key, secret, value)

@@ -22,6 +22,7 @@ EXPLICIT: Mapping[str, tuple[str, frozenset[type]]] = {
     "client.address": ("client.address", _TEXT),
     "client.port": ("client.port", _WHOLE),
     "error.type": ("error.type", _TEXT),
+    "event.duration": ("event.duration", _WHOLE),
     "http.request.body.bytes": ("http.request.body.bytes", _WHOLE),
     "http.request.body.size": ("http.request.body.bytes", _WHOLE),
     "http.request.method": ("http.request.method", _TEXT),
@@ -43,11 +44,11 @@ EXPLICIT: Mapping[str, tuple[str, frozenset[type]]] = {
 
 
 def add_attributes(document: dict[str, Any], attributes: Mapping[str, Any]) -> None:
-    """Put each of *attributes* into its explicit field, or under ``labels``."""
+    """Put each of *attributes* into its explicit field, or, where that is taken or does not fit, under ``labels``."""
     labels: dict[str, Any] = {}
     for name, value in attributes.items():
         known = EXPLICIT.get(name)
-        if known is not None and type(value) in known[1]:
+        if known is not None and type(value) in known[1] and known[0] not in document:
             document[known[0]] = value
         else:
             labels[name] = value
@@ -81,10 +82,10 @@ def constants(resource: Resource) -> Mapping[str, Any]:
     }
 
 
-def started_document(resource: Resource, at_ns: int) -> dict[str, Any]:
-    """Begin a document: when, and what all documents of *resource* share."""
-    # The id of the process is read now: the constants of a forked child are those of its parent.
-    return {"@timestamp": timestamp(at_ns), **constants(resource), "process.pid": os.getpid()}
+def started(at_ns: int) -> dict[str, Any]:
+    """Begin a document: when, and by which process."""
+    # Read now, not with the constants: those of a forked child are those of its parent.
+    return {"@timestamp": timestamp(at_ns), "process.pid": os.getpid()}
 
 
 def timestamp(at_ns: int) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracelog.ecs.fields import add_attributes, add_failure, started_document
+from tracelog.ecs.fields import add_attributes, add_failure, constants, started
 from tracelog.record import LineRecord, Origin
 
 
 def line_document(record: LineRecord) -> dict[str, Any]:
     """Turn *record* into a flat document: dotted names to plain values, nested only under ``labels``."""
-    document = started_document(record.resource, record.at_ns)
+    return {**line_fields(record), **constants(record.resource)}
+
+
+def line_fields(record: LineRecord) -> dict[str, Any]:
+    """Turn *record* into its document, but for what all documents of its resource share."""
+    document = started(record.at_ns)
     document["message"] = record.message
     document["log.level"] = record.level
     document["event.dataset"] = f"{record.resource.service}.log"

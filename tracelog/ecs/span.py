@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracelog.ecs.fields import add_attributes, add_failure, started_document, timestamp
+from tracelog.ecs.fields import add_attributes, add_failure, constants, started, timestamp
 from tracelog.record import Event, Kind, SpanRecord
 
 _EXITS = frozenset({Kind.CLIENT, Kind.PRODUCER})
@@ -34,7 +34,12 @@ _GRPC = (
 
 def span_document(record: SpanRecord) -> dict[str, Any]:
     """Turn *record* into a flat document: dotted names to plain values, nested only under ``labels`` and events."""
-    document = started_document(record.resource, record.started_ns)
+    return {**span_fields(record), **constants(record.resource)}
+
+
+def span_fields(record: SpanRecord) -> dict[str, Any]:
+    """Turn *record* into its document, but for what all documents of its resource share."""
+    document = started(record.started_ns)
     document["timestamp.us"] = record.started_ns // 1000
     document["trace.id"] = record.trace_id
     document["span.id"] = record.span_id

@@ -136,6 +136,8 @@ def _said(item: Any) -> tuple[int, str]:
         return 0, ""
     fields = cast("dict[str, Any]", told)
     status = fields.get("status")
+    if type(status) is int and "error" not in fields:
+        return status, ""
     kind, reason = reason_of(fields.get("error"))
     return status if type(status) is int else 0, short(f"{kind}: {reason}" if kind else reason)
 
