@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from tracelog.plain import is_list
+from tracelog.plain import MAX_KEY_LENGTH, is_list
 from tracelog.record import Event, Failure, LineRecord, SpanRecord
 
 #: How many bytes of JSON the texts of one record may come to; the rest of a document of 64 KiB is for what we add.
@@ -27,12 +27,14 @@ CUT = "tracelog.cut"
 _PER_MEMBER = 6
 _PER_NUMBER = 24
 
+_NUMBERS = frozenset({int, float, bool, type(None)})
+
 R = TypeVar("R", SpanRecord, LineRecord)
 
 
 def fitted(record: R) -> R:
     """Return *record*, its texts cut as far as it needs to become a document that is stored."""
-    if _size(record, len) <= _SURELY_FITS or _size(record, _in_json) <= MAX_SIZE:
+    if _is_small(record) or _size(record, len) <= _SURELY_FITS or _size(record, _in_json) <= MAX_SIZE:
         return record
     for stack, characters in _STEPS:
         shorter = _shortened(record, stack, characters)
@@ -62,6 +64,25 @@ def middle_cut(text: str, characters: int) -> str:
     head = head[: head.rfind("\n")] if "\n" in head else head
     tail = tail[tail.find("\n") + 1 :] if "\n" in tail else tail
     return f"{head}\n… {len(text) - len(head) - len(tail)} characters left out …\n{tail}"
+
+
+def _is_small(record: SpanRecord | LineRecord) -> bool:
+    """Tell at a glance that a record of few short values fits; nearly all are such, and this runs for each."""
+    if record.failure is not None:
+        return False
+    if isinstance(record, LineRecord):
+        said, values = record.message, record.fields
+    elif record.events:
+        return False
+    else:
+        said, values = record.operation, record.attributes
+    size = len(said) + len(values) * (MAX_KEY_LENGTH + _PER_NUMBER)
+    for value in values.values():
+        if type(value) is str:
+            size += len(value)
+        elif type(value) not in _NUMBERS:
+            return False
+    return size <= _SURELY_FITS
 
 
 def _size(record: SpanRecord | LineRecord, measure: Callable[[str], int]) -> int:
