@@ -202,6 +202,7 @@ def test_empty_facts_are_left_out():
     assert not document.keys() & {"service.version", "service.environment", "host.name", "parent.id"}
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_tells_its_own_process_id():
     """The process id is that of the process that encodes, whatever its parent encoded before."""
     span_document(record())
