@@ -1,7 +1,8 @@
 """
 tracelog as a peer among the peers of a benchmark: the documented way, with default settings.
 
-The harness brings ``adapters.base.Base`` and the address of a sink that answers like Elasticsearch. Only
+The harness brings ``adapters.base.Base`` and the address of a sink that answers like Elasticsearch. It reads this file
+in its own process, too, where tracelog is not installed: what is measured is loaded by ``prepare``. Only
 ``ship_logs`` is not the default: what is compared is the cost of spans and of ids on lines, which is all that the
 peers do.
 """
@@ -11,10 +12,6 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.base import Base
-
-import tracelog
-from tracelog.integrations.flask import TraceLog
-from tracelog.integrations.structlog import bind_ids
 
 #: More than any slice takes; running into it fails the run, because the figures would leave work out.
 FLUSH_SECONDS = 60.0
@@ -31,33 +28,37 @@ class Adapter(Base):
         self._settings: dict[str, Any] = {"service": "bench", "export": sink_url, "ship_logs": False}
         self._configured = False
 
+    def prepare(self) -> None:
+        """Load tracelog."""
+        self._tracelog = import_module("tracelog")
+
     def instrument(self, app: Any) -> None:
         """Add the extension to the application."""
-        TraceLog(app, **self._settings)
+        import_module("tracelog.integrations.flask").TraceLog(app, **self._settings)
         self._configured = True
 
     def id_processors(self) -> list[Any]:
         """Return the processor that puts the ids on events."""
-        return [bind_ids]
+        return [import_module("tracelog.integrations.structlog").bind_ids]
 
     def span(self, name: str, attributes: dict[str, Any]) -> Any:
         """Open a span with attributes given at its start."""
-        return tracelog.span(name, **attributes)
+        return self._tracelog.span(name, **attributes)
 
     def root(self) -> Any:
         """Open a span that begins a trace, outside of Flask."""
         if not self._configured:
-            tracelog.configure(**self._settings)
+            self._tracelog.configure(**self._settings)
             self._configured = True
-        return tracelog.span("root")
+        return self._tracelog.span("root")
 
     def flush(self) -> None:
         """Export all that is queued, in the measured time."""
-        if pending := tracelog.flush(FLUSH_SECONDS):
+        if pending := self._tracelog.flush(FLUSH_SECONDS):
             message = f"{pending} records are still pending after {FLUSH_SECONDS:.0f} s"
             raise RuntimeError(message)
 
     def dropped(self) -> int:
         """Count what was lost; a run that loses anything is no measurement."""
-        counts = tracelog.stats()
+        counts = self._tracelog.stats()
         return counts.refused + sum(counts.dropped.values())
