@@ -15,7 +15,7 @@ from tracelog.ecs.found import Document
 
 LEVELS = {
     "debug": "dim",
-    "info": "green",
+    "info": "dim",
     "warning": "yellow",
     "error": "red",
     "critical": "bold red",
@@ -112,7 +112,7 @@ class Picture:
             yield from self._note(row, _about_lost(node), "yellow" if not is_entry(node.span) else "dim")
         service = text(node.span, "service.name")
         colour = self._colours[service]
-        label = Text(self._joined(row), "dim")
+        label = Text.assemble((self._joined(row), "dim"))
         if row.depth > self._deepest:
             label.append(f"{self.signs.cut}{row.depth} ", "dim")
         if node.parent is None or text(node.parent.span, "service.name") != service:
@@ -134,12 +134,12 @@ class Picture:
     def _line(self, row: Row | None, line: Document) -> Iterator[Text]:
         level = text(line, "log.level").lower()
         beside = self._inner(row) if row else _STEP * " "
-        lead = Text(self._joined(row) if row else beside, "dim")
+        lead = Text.assemble((self._joined(row) if row else beside, "dim"))
         lead.append(f"{level.upper() or 'event':<8.8} ", LEVELS.get(level, "dim"))
         offset = Text(f"+{length(max(0, moment(line) - self._begin))}" if moment(line) else "", "dim")
         for part in self._said(line, self._wide - lead.cell_len):
             yield self._aligned(lead + part, offset)
-            lead, offset = Text(beside + " " * 9, "dim"), Text()
+            lead, offset = Text.assemble((beside + " " * 9, "dim")), Text()
         reason = _reason(line)
         if reason:
             # The span that failed shows where; a line that tells of the same says only what.
@@ -149,7 +149,7 @@ class Picture:
         """Lay a line's message out, and what was said beside it."""
         style = "red" if text(line, "log.level").lower() in _LOUD else ""
         message = wrapped(shown(text(line, "message")) or "(no message)", room)
-        parts = [Text(part, style) for part in message]
+        parts = [Text.assemble((part, style)) for part in message]
         fields = wrapped(_fields(line), room)
         if len(fields) == 1 and parts[-1].cell_len + 2 + cell_len(fields[0]) <= room:
             parts[-1].append(f"  {fields[0]}", "dim")
@@ -158,7 +158,7 @@ class Picture:
 
     def _failure(self, row: Row | None, told: list[str]) -> Iterator[Text]:
         """Draw the end of a stack trace, which is where it happened, or a reason in words."""
-        lead = Text(f"{self._inner(row) if row else _STEP * ' '}  ", "dim")
+        lead = Text.assemble((f"{self._inner(row) if row else _STEP * ' '}  ", "dim"))
         end = _end_of(told)
         if len(end) < len(told):
             yield lead + Text(f"{self.signs.cut} {len(told) - len(end)} lines above, --json has all", "dim")
