@@ -55,6 +55,8 @@ class Cleaner:
             return fitted(self._span(record))
         except Exception as error:  # noqa: BLE001 - a record without attributes is better than none
             return record._replace(
+                trace_id=_short(record.trace_id),
+                parent_id=_short(record.parent_id),
                 operation=_short(record.operation),
                 attributes=_fault(error),
                 events=(),
@@ -68,7 +70,12 @@ class Cleaner:
         except Exception as error:  # noqa: BLE001 - as above
             return record._replace(
                 message=f"<message lost: {type(error).__name__}>",
+                level=_short(record.level),
                 logger=_short(record.logger),
+                trace_id=_short(record.trace_id),
+                span_id=_short(record.span_id),
+                entry_id="",
+                thread="",
                 fields=_fault(error),
                 origin=None,
                 failure=_type_of(record.failure),
@@ -122,7 +129,7 @@ class Cleaner:
         except Exception as error:  # noqa: BLE001 - it reads source files, and code of the application's own may be in it
             stack = f"<stack trace lost: {type(error).__name__}>"
         if stack:
-            stack = self._asked("error.stack_trace", middle_cut(str(stack), MAX_STACK))
+            stack = self._asked("error.stack_trace", middle_cut(_surely_text(stack), MAX_STACK))
         return Failure(
             _short(failure.type),
             self._free_text(self._asked("error.message", failure.message)),
@@ -137,14 +144,14 @@ class Cleaner:
         clean, unasked = self._clean, self._callback is None
         for name, value in islice(values.items(), MAX_KEYS):
             key, secret = self._key(name) if type(name) is str else self._cleaned_key(name)
-            kind = type(value)
+            kind: type[object] = type(value)
             # What most values are is told here: this runs for each of them.
             if not secret and (value in clean if kind is str else kind is int and unasked and _LEAST <= value <= _MOST):
                 cleaned[key] = value
             else:
                 cleaned[key] = member = self._member(key, secret, value)
                 changed = changed or member is not value
-            changed = changed or key is not name
+            changed = changed or (key is not name and key != name)
         return cleaned if changed else values
 
     def _cleaned_key(self, name: Any) -> tuple[str, bool]:
