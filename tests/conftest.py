@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
@@ -25,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "elastic_nodes" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(_NODE_SECONDS))
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say in one line how many tests were skipped for each reason."""
+    skipped = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.getreports("skipped"))
+    for reason, tests in sorted(skipped.items()):
+        terminalreporter.write_line(f"skipped {tests}: {reason}")
 
 
 @pytest.fixture(scope="session")

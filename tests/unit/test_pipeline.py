@@ -180,6 +180,19 @@ def test_a_problem_is_said_once_until_it_is_over(caplog):
     courier.close(0.0)
 
 
+def test_a_refusal_is_said_with_its_reason(caplog):
+    """Records that will never be stored are counted, and the reason of the first is in the log, once a minute."""
+    moody = Moody([["refused"], ["refused"]])
+    courier = Courier(lambda: moody)
+    finish(courier, "a")
+    assert courier.flush(SECONDS) == 0
+    finish(courier, "b")
+    assert courier.flush(SECONDS) == 0
+    assert courier.stats().refused == 2
+    assert caplog.text.count("refused for good, the first: bad") == 1
+    courier.close(0.0)
+
+
 def test_close_closes_the_exporter_once():
     """close() lets go of the back end and takes nothing more to it."""
     moody = Moody()

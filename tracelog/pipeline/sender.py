@@ -48,6 +48,7 @@ class Sender:
         self._failures = 0
         self._problem = ""
         self._said_at = 0.0
+        self._refused_at = float("-inf")
 
     def step(self) -> bool:
         """Send one segment; return whether there was one to send."""
@@ -97,6 +98,11 @@ class Sender:
 
     def _report(self, outcome: Outcome) -> None:
         """Say a problem once, again when it changes or a minute has passed, and when it is over."""
+        if outcome.refused and self._now() - self._refused_at >= REMIND_SECONDS:
+            self._refused_at = self._now()
+            log.error(
+                "%d records were refused for good, the first: %s", len(outcome.refused), outcome.refused[0].reason
+            )
         if outcome.problem:
             if outcome.problem != self._problem or self._now() - self._said_at >= REMIND_SECONDS:
                 self._problem, self._said_at = outcome.problem, self._now()
