@@ -135,7 +135,7 @@ class Picture:
         level = text(line, "log.level").lower()
         beside = self._inner(row) if row else _STEP * " "
         lead = Text.assemble((self._joined(row) if row else beside, "dim"))
-        lead.append(f"{level.upper() or 'event':<8.8} ", LEVELS.get(level, "dim"))
+        lead.append(f"{shown(level.upper()) or 'event':<8.8} ", LEVELS.get(level, "dim"))
         offset = Text(f"+{length(max(0, moment(line) - self._begin))}" if moment(line) else "", "dim")
         for part in self._said(line, self._wide - lead.cell_len):
             yield self._aligned(lead + part, offset)
