@@ -9,6 +9,7 @@ peers do.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from adapters.base import Base

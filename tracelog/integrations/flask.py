@@ -77,7 +77,7 @@ class TraceLog:
         factory.install()
         traced = _TracedFlask(app.wsgi_app, tracer, chosen)
         app.extensions[_KEY] = traced
-        app.wsgi_app = traced  # type: ignore[method-assign]
+        app.wsgi_app = traced  # type: ignore[method-assign]  # as Flask documents it
         # First of all, so that a hook of the application's own that ends the request finds it named.
         app.before_request_funcs.setdefault(None, []).insert(0, traced.routed)
         got_request_exception.connect(traced.failed, app)
