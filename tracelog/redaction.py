@@ -96,6 +96,21 @@ _PROSE = frozenset(
 _PLAIN_WORD = re.compile(r"[A-Za-z][a-z]*[.:,]?")
 
 
+def without_userinfo(url: str) -> str:
+    """
+    Write the address of a server as it may be shown to anybody.
+
+    >>> without_userinfo("https://me:secret@es:9200/path?x=1")
+    'https://es:9200/path'
+    >>> without_userinfo("me:secret@es:9200")
+    'es:9200'
+    """
+    scheme, mark, rest = url.rpartition("://")
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}".rstrip("/")
+
+
 class Redactor:
     """Knows the names of secrets, and finds the values of such names in texts."""
 

@@ -8,9 +8,10 @@ import pickle
 import pytest
 import trustme
 
-from tracelog.elastic.address import ElasticAddress, cloud_nodes, node_configs, without_userinfo
+from tracelog.elastic.address import ElasticAddress, node_configs
 from tracelog.elastic.connection import Connection
 from tracelog.errors import InvalidSetting
+from tracelog.redaction import without_userinfo
 
 
 def sent(address: ElasticAddress) -> list[str | None]:
@@ -65,7 +66,7 @@ def test_a_nodes_own_credentials_win_for_that_node():
     [
         ("https://ann:secret@es:9200", "https://es:9200"),
         ("https://ann:sec@ret@es/path/?key=secret#secret", "https://es/path"),
-        ("ann:secret@es", "?"),
+        ("ann:secret@es", "es"),
     ],
 )
 def test_a_url_is_shown_without_userinfo(url, shown):
@@ -111,16 +112,3 @@ def test_an_api_key_with_the_form_of_a_pair_survives_pickling():
     """An address is a plain value: it can be handed to another process."""
     address = ElasticAddress(("http://es",), api_key="id:key")
     assert pickle.loads(pickle.dumps(address)) == address  # noqa: S301 - our own bytes
-
-
-def test_a_cloud_id_names_a_node():
-    """A Cloud ID holds the host and the port."""
-    encoded = base64.b64encode(b"eu.example.com:9243$abc$def").decode()
-    assert cloud_nodes(f"name:{encoded}") == ("https://abc.eu.example.com:9243",)
-
-
-@pytest.mark.parametrize("cloud_id", ["", "name", "name:!!", "name:" + base64.b64encode(b"host").decode()])
-def test_a_broken_cloud_id_names_its_setting(cloud_id):
-    """What is no Cloud ID is refused by the setting's name."""
-    with pytest.raises(InvalidSetting, match="TRACELOG_CLOUD_ID"):
-        cloud_nodes(cloud_id)

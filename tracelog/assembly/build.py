@@ -114,8 +114,9 @@ def _load(module: str, name: str) -> Any:
     return getattr(import_module(f"tracelog.{module}"), name)
 
 
-def _elasticsearch(place: Destination, settings: Settings) -> Exporter:
-    address = _load("elastic.address", "ElasticAddress")(
+def elastic_address(place: Destination, settings: Settings) -> Any:
+    """Put together what it takes to reach an Elasticsearch: an ``ElasticAddress``."""
+    return _load("elastic.address", "ElasticAddress")(
         nodes=place.nodes,
         api_key=settings.api_key,
         username=settings.username,
@@ -123,7 +124,10 @@ def _elasticsearch(place: Destination, settings: Settings) -> Exporter:
         ca_certs=settings.ca_certs,
         namespace=settings.namespace,
     )
-    return cast("Exporter", _load("elastic.exporter", "ElasticExporter")(address))
+
+
+def _elasticsearch(place: Destination, settings: Settings) -> Exporter:
+    return cast("Exporter", _load("elastic.exporter", "ElasticExporter")(elastic_address(place, settings)))
 
 
 def _sqlite(place: Destination, settings: Settings) -> Exporter:

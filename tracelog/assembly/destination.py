@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tracelog.errors import InvalidSetting
+from tracelog.redaction import without_userinfo
 
 EXPORT = "TRACELOG_EXPORT"
 FORMS = "https://host:9200 (or http:, elasticsearch+https:), sqlite:///path, sqlite: , console: , file:path or none:"
@@ -33,18 +34,6 @@ class Destination:
     def keeps_lines(self) -> bool:
         """Whether log lines go there as well unless the settings say otherwise."""
         return self.kind in ("elasticsearch", "sqlite")
-
-
-def without_userinfo(url: str) -> str:
-    """
-    Leave out name and password.
-
-    >>> without_userinfo("https://ann:secret@es:9200")
-    'https://es:9200'
-    """
-    scheme, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def destination(value: str, key: str = EXPORT) -> Destination:

@@ -16,9 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from tracelog.assembly.build import elastic_address
 from tracelog.assembly.destination import Destination
 from tracelog.assembly.settings import Settings
-from tracelog.cli.places import EMBEDDED, can_search, elastic_address, export_option, open_search, settings_for
+from tracelog.cli.places import EMBEDDED, can_search, export_option, open_search, program, settings_for
 from tracelog.cli.show import console, draw
 from tracelog.cli.tree import Tree, grow
 from tracelog.demo.services import running
@@ -157,15 +158,16 @@ def is_whole(tree: Tree) -> bool:
 def _say_what_next(out: Console, export: str, seen: list[Visit], urls: dict[str, str]) -> None:
     """Name commands that work as they stand."""
     where = f" --export {shlex.quote(_USERINFO.sub('://USER:PASSWORD@', export))}" if export else ""
+    typed = program()
     tries: list[tuple[str, str]] = []
     for scene in (SLOW, RECEIPT):
         trace_id = next(visit.trace_id for visit in reversed(seen) if visit.scene == scene)
-        tries.append((f"tracelog show {trace_id}{where}", scene.title))
-    tries.append((f"tracelog show{where}", "the latest traces"))
+        tries.append((f"{typed} show {trace_id}{where}", scene.title))
+    tries.append((f"{typed} show{where}", "the latest traces"))
     if urls:
         tries.append((f"curl -i {urls['shop']}/products", "X-Trace-Id in the answer names its trace"))
     else:
-        tries.append((f"tracelog demo --serve{where}", "keep the shop open"))
+        tries.append((f"{typed} demo --serve{where}", "keep the shop open"))
     out.print(Text("\nWhat to try next", "bold"))
     for command, meaning in tries:
         out.print(Text.assemble("  # ", meaning, style="dim"))

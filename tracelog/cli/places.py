@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
+from tracelog.assembly.build import elastic_address
 from tracelog.assembly.destination import Destination, destination
 from tracelog.assembly.settings import Settings, read_settings
 from tracelog.ecs.found import Search
@@ -38,6 +42,15 @@ def settings_for(export: str) -> Settings:
         raise click.UsageError(str(error)) from None
 
 
+def program() -> str:
+    """Name this program as it has to be typed here: an environment that is not activated needs the path."""
+    begun = Path(sys.argv[0])
+    if begun.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m tracelog"
+    found = shutil.which(begun.name)
+    return begun.name if found is not None and Path(found).resolve() == begun.resolve() else str(begun)
+
+
 def can_search(place: Destination | None) -> bool:
     """Tell whether what goes to *place* can be found again."""
     return place is not None and place.kind in _OPENERS
@@ -50,18 +63,6 @@ def open_search(settings: Settings) -> Search:
         advice = "give --export with the URL of an Elasticsearch, or sqlite: for the embedded file"
         raise DestinationError(str(place), "what goes there cannot be searched", advice)
     return _OPENERS[place.kind](place, settings)
-
-
-def elastic_address(place: Destination, settings: Settings) -> Any:
-    """Put together what it takes to reach an Elasticsearch."""
-    return import_module("tracelog.elastic.address").ElasticAddress(
-        nodes=place.nodes,
-        api_key=settings.api_key,
-        username=settings.username,
-        password=settings.password,
-        ca_certs=settings.ca_certs,
-        namespace=settings.namespace,
-    )
 
 
 def _embedded(place: Destination, settings: Settings) -> Search:

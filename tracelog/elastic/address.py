@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from elastic_transport import NodeConfig
-from elastic_transport.client_utils import parse_cloud_id
 
 from tracelog.errors import InvalidSetting
+from tracelog.redaction import without_userinfo
 
 _PORTS = {"http": 80, "https": 443}
 _NAMESPACE = re.compile(r'[^-\\/*?"<>|\s,#:A-Z]{1,100}')
@@ -41,32 +41,6 @@ class ElasticAddress:
 
     def __repr__(self) -> str:
         return f"<ElasticAddress {self} namespace={self.namespace}>"
-
-
-def cloud_nodes(cloud_id: str) -> tuple[str, ...]:
-    """Find the node that a Cloud ID stands for."""
-    try:
-        place = parse_cloud_id(cloud_id).es_address
-    except ValueError:
-        place = None
-    if place is None:
-        raise InvalidSetting("TRACELOG_CLOUD_ID", cloud_id, "copy it from the deployment's page, name:letters")
-    return (f"https://{place[0]}:{place[1]}",)
-
-
-def without_userinfo(url: str) -> str:
-    """
-    Write *url* as it may be shown to anybody.
-
-    >>> without_userinfo("https://me:secret@es:9200/path?x=1")
-    'https://es:9200/path'
-    """
-    scheme, found, rest = url.partition("://")
-    if not found:
-        return "?"
-    place = re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = place.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}".rstrip("/")
 
 
 def node_configs(address: ElasticAddress) -> list[NodeConfig]:
