@@ -144,9 +144,10 @@ class Cleaner:
         clean, unasked = self._clean, self._callback is None
         for name, value in islice(values.items(), MAX_KEYS):
             key, secret = self._key(name) if type(name) is str else self._cleaned_key(name)
-            kind: type[object] = type(value)
             # What most values are is told here: this runs for each of them.
-            if not secret and (value in clean if kind is str else kind is int and unasked and _LEAST <= value <= _MOST):
+            if not secret and (
+                value in clean if type(value) is str else type(value) is int and unasked and _LEAST <= value <= _MOST
+            ):
                 cleaned[key] = value
             else:
                 cleaned[key] = member = self._member(key, secret, value)
