@@ -114,7 +114,8 @@ class _Walk:
         """Turn a key of any type into text."""
         if isinstance(key, str):
             return text(str.__str__(key))[:MAX_KEY_LENGTH]
-        return text(str(key) if type(key) in _SIMPLE else self._show(key))[:MAX_KEY_LENGTH]
+        shown = str(self.plain(key, 0)) if type(key) in _SIMPLE else text(self._show(key))
+        return shown[:MAX_KEY_LENGTH]
 
 
 def _is_bytes(value: Any) -> TypeGuard[bytes]:
