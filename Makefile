@@ -31,7 +31,7 @@ lint: ## Check style, types and the layering of the modules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tracelog
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

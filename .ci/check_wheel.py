@@ -17,13 +17,13 @@ DATA = ["tracelog/py.typed"]
 
 IMPORT = """
 import sys, importlib.resources
+before = set(sys.modules)
 import tracelog
 where = tracelog.__file__
 assert sys.prefix in where, f"imported from {where}"
 assert (importlib.resources.files("tracelog") / "py.typed").is_file(), "py.typed is missing"
-top = {name.partition(".")[0] for name in sys.modules}
-foreign = sorted(name for name in top - sys.stdlib_module_names if name not in {"tracelog", "__main__"}
-                 and getattr(sys.modules[name], "__file__", None))
+top = {name.partition(".")[0] for name in set(sys.modules) - before}
+foreign = sorted(top - sys.stdlib_module_names - {"tracelog"})
 assert not foreign, f"import tracelog loads {foreign}"
 """
 

@@ -30,13 +30,15 @@ def main(arguments: list[str]) -> None:
     *options, purpose = arguments
     own = "{}.{}.{}".format(*sys.version_info)
     found = version_there()
-    stamp = VENV / f"tracelog-{purpose}.stamp"
+    # What serves a later purpose in WANTED serves the earlier ones, too.
+    stamps = [VENV / f"tracelog-{name}.stamp" for name in WANTED][: list(WANTED).index(purpose) + 1]
     if not found or ("--this-python" in options and found != own):
         make_anew(own)
-    elif stamp.is_file() and stamp.read_text() == fingerprint():
+    elif stamps[-1].is_file() and stamps[-1].read_text() == fingerprint():
         return
     install(WANTED[purpose])
-    stamp.write_text(fingerprint())
+    for stamp in stamps:
+        stamp.write_text(fingerprint())
 
 
 def version_there() -> str:
