@@ -30,7 +30,7 @@ class NoopSpan:
         """Return the span that does nothing."""
         return self
 
-    def set(self, **attributes: Any) -> NoopSpan:
+    def set(self, /, **attributes: Any) -> NoopSpan:
         """Keep nothing."""
         return self
 

@@ -164,7 +164,7 @@ class Span:
             return self._parent.fork(name, self.kind, **attributes)
         return Span(self.workshop, name, self.kind, attributes, self._parent)
 
-    def set(self, **attributes: Any) -> Span:
+    def set(self, /, **attributes: Any) -> Span:
         """Add attributes; a name set twice keeps the later value, and 128 names are kept."""
         if not self.finished:
             mine = self.attributes
