@@ -106,9 +106,9 @@ def without_userinfo(url: str) -> str:
     'es:9200'
     """
     scheme, mark, rest = url.rpartition("://")
-    place = re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = place.partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}".rstrip("/")
+    # A password that should have been quoted may hold any character, and all before the last @ may be part of it.
+    place = re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return f"{scheme}{mark}{place}".rstrip("/")
 
 
 class Redactor:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelog.redaction import REDACTED, Redactor
+from tracelog.redaction import REDACTED, Redactor, without_userinfo
 
 REDACTOR = Redactor()
 
@@ -112,6 +112,21 @@ def test_secrets_in_texts(text, expected):
 def test_texts_without_secrets(text):
     """What merely speaks of secrets stays as it is."""
     assert REDACTOR.text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://u:zqz@h:9200/path?x=zqz#zqz", "https://h:9200/path"),
+        ("https://u:zq/z#z?z@q@h:9200/", "https://h:9200"),
+        ("u:zqz@h", "h"),
+        ("https://h", "https://h"),
+        ("sqlite:///a/b", "sqlite:///a/b"),
+    ],
+)
+def test_addresses_are_shown_without_credentials(url, shown):
+    """User, password and query are no part of where a server is, even if the password should have been quoted."""
+    assert without_userinfo(url) == shown
 
 
 def test_names_of_the_applications_own():
