@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from typing import Any
 
@@ -9,23 +10,31 @@ from tracelog.active import active
 from tracelog.lines import take_log_record
 
 _MARK = "_tracelog_factory"
+_IDS = ("traceId", "spanId")
 
 
 class _Yielding(dict[str, Any]):
     """
     The attributes of a LogRecord, where ``extra`` may bring its own ``traceId``.
 
-    ``Logger.makeRecord`` asks ``key in record.__dict__`` and raises KeyError for a name that is taken; here the two
-    names say that they are free, and the caller's value then takes the place of ours.
+    ``Logger.makeRecord`` asks ``key in record.__dict__`` and raises KeyError for a name that is taken; to it, and to
+    nobody else, the two names are free, and the caller's value then takes the place of ours.
     """
 
     __slots__ = ()
 
     def __contains__(self, key: object) -> bool:
-        return key not in ("traceId", "spanId") and super().__contains__(key)
+        return super().__contains__(key) and not (key in _IDS and _asked_by_make_record())
 
     def __reduce__(self) -> Any:
         return dict, (dict(self),)
+
+
+def _asked_by_make_record() -> bool:
+    """Tell whether the one who asks a record's attributes is logging, about to add ``extra``."""
+    frame = inspect.currentframe()
+    asking = frame and frame.f_back and frame.f_back.f_back
+    return asking is not None and asking.f_code.co_name == "makeRecord"
 
 
 def install() -> None:

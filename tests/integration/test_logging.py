@@ -94,6 +94,8 @@ def test_extra_may_bring_its_own_trace_id(rec, root):
     with tracelog.span("work"):
         logging.getLogger("x").info("mine", extra={"traceId": "abc"})
     assert out.getvalue() == "abc\n"
+    record = logging.getLogger("x").makeRecord("x", 20, "f", 1, "m", (), None)
+    assert "traceId" in vars(record)
     with pytest.raises(KeyError):
         logging.getLogger("x").info("a name of logging's own", extra={"message": "no"})
 

@@ -127,7 +127,7 @@ class Crew:
             if not busy:
                 self._sleep(min(left, _LONGEST_SLEEP))
             if len(self.backlog) < BATCH:
-                # More is likely to follow; and who handed over a LogRecord may still be adding ``extra`` to it.
+                # More is likely to follow, and many at once cost less than each by itself.
                 self._pause(TICK)
 
     def _sleep(self, seconds: float) -> None:

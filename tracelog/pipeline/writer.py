@@ -9,13 +9,16 @@ from itertools import count
 from typing import Any
 
 from tracelog.cleaning import Cleaner
+from tracelog.lines import LogRecordLine
 from tracelog.pipeline.backlog import Backlog
 from tracelog.pipeline.exporter import LINES, SPANS, Exporter, Line
 from tracelog.pipeline.ledger import Ledger
+from tracelog.pipeline.native import original
 from tracelog.pipeline.spool import Spool
 from tracelog.record import LineRecord, SpanRecord
 
 BATCH = 256
+SETTLING_SECONDS = 0.001
 UNENCODABLE = "could not be encoded"
 
 log = logging.getLogger("tracelog")
@@ -40,10 +43,14 @@ class Writer:
         self._nonce = os.urandom(9).hex()
         self._count = count()
         self._complained = False
+        self._pause: Callable[[float], None] = original("time", "sleep")
 
     def step(self) -> bool:
         """Write one batch; return whether there was anything to write."""
         items = self._backlog.take(BATCH)
+        if any(type(item) is LogRecordLine for item in items):
+            # The thread that handed a LogRecord over adds what was given as ``extra`` a moment later: let it run.
+            self._pause(SETTLING_SECONDS)
         for item in items:
             try:
                 line = self._line(item)
