@@ -20,14 +20,15 @@ from tracelog.assembly.build import elastic_address
 from tracelog.assembly.destination import Destination
 from tracelog.assembly.settings import Settings
 from tracelog.cli.places import EMBEDDED, can_search, export_option, open_search, program, settings_for
+from tracelog.cli.reading import is_entry
 from tracelog.cli.show import console, draw
 from tracelog.cli.tree import Tree, grow
 from tracelog.demo.services import running
-from tracelog.demo.traffic import DECLINED, RECEIPT, SCENES, SLOW, Visit, visits
+from tracelog.demo.traffic import DECLINED, RECEIPT, SCENES, SLOW, Scene, Visit, visits
 from tracelog.ecs.found import Search
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.setup import UNCHANGED, install
-from tracelog.errors import TracelogError
+from tracelog.errors import DestinationError, TracelogError
 
 SECONDS = 5.0
 
@@ -59,7 +60,7 @@ def demo(context: click.Context, export: str, seconds: float, serve: bool) -> No
         with running(export or EMBEDDED) as urls:
             seen = _send_traffic(out, urls["shop"], seconds)
             if can_search(settings.export):
-                _look(out, settings, _interesting(seen))
+                _look(out, settings, seen)
             else:
                 out.print(
                     Text(f"\nWhat goes to {settings.export} cannot be searched, so there is nothing to show.", "yellow")
@@ -121,15 +122,18 @@ def _summary(seen: list[Visit]) -> Table:
     return table
 
 
-def _interesting(seen: list[Visit]) -> str:
-    """Choose the trace worth looking at: the last payment that failed."""
-    return next((visit.trace_id for visit in reversed(seen) if visit.scene == DECLINED), seen[-1].trace_id)
+def _last(seen: list[Visit], scene: Scene) -> str:
+    """Choose the last trace of *scene*."""
+    mine = [visit.trace_id for visit in seen if visit.scene == scene]
+    return mine[-1]
 
 
-def _look(out: Console, settings: Settings, trace_id: str) -> None:
-    """Draw one trace as soon as all of it is there, or what there is of it."""
-    with closing(open_search(settings)) as search, out.status("waiting for the trace to arrive"):
-        tree = _arrived(search, trace_id)
+def _look(out: Console, settings: Settings, seen: list[Visit]) -> None:
+    """Draw a trace worth looking at, a payment that failed, as soon as all that was sent is there."""
+    trace_id = _last(seen, DECLINED)
+    named = [_last(seen, SLOW), _last(seen, RECEIPT), seen[-1].trace_id, trace_id]
+    with closing(open_search(settings)) as search, out.status("waiting for the traces to arrive"):
+        tree = _arrived(search, named)[trace_id]
     if not tree.nodes:
         raise click.ClickException(
             f"trace {trace_id} did not arrive within {ARRIVAL_SECONDS:.0f} seconds in {settings.export}; "
@@ -139,30 +143,36 @@ def _look(out: Console, settings: Settings, trace_id: str) -> None:
     draw(out, trace_id, tree)
 
 
-def _arrived(search: Search, trace_id: str) -> Tree:
-    """Wait until every span that is owed is there, for as long as it may take."""
+def _arrived(search: Search, trace_ids: list[str]) -> dict[str, Tree]:
+    """Wait until all that is owed is there, for as long as it may take."""
     deadline = time.monotonic() + ARRIVAL_SECONDS
     while True:
-        tree = grow(search.trace(trace_id))
-        if time.monotonic() > deadline or is_whole(tree):
-            return tree
+        late = time.monotonic() > deadline
+        try:
+            trees = {trace_id: grow(search.trace(trace_id)) for trace_id in trace_ids}
+        except DestinationError:
+            # A server that is only just making room for the first records cannot search them yet.
+            if late:
+                raise
+        else:
+            if late or all(map(is_whole, trees.values())):
+                return trees
         time.sleep(_POLL)
 
 
 def is_whole(tree: Tree) -> bool:
     """Tell whether a trace of the shop is there with all that belongs to it."""
-    called = not any(node.unanswered for node in tree.nodes)
-    return bool(tree.nodes) and called and not tree.missing and not tree.loose and len(tree.roots) == 1
+    if len(tree.roots) != 1 or tree.missing or tree.loose or any(node.unanswered for node in tree.nodes):
+        return False
+    # Each request ends with a line of its own.
+    return all(node.lines for node in tree.nodes if is_entry(node.span))
 
 
 def _say_what_next(out: Console, export: str, seen: list[Visit], urls: dict[str, str]) -> None:
     """Name commands that work as they stand."""
     where = f" --export {shlex.quote(_USERINFO.sub('://USER:PASSWORD@', export))}" if export else ""
     typed = program()
-    tries: list[tuple[str, str]] = []
-    for scene in (SLOW, RECEIPT):
-        trace_id = next(visit.trace_id for visit in reversed(seen) if visit.scene == scene)
-        tries.append((f"{typed} show {trace_id}{where}", scene.title))
+    tries = [(f"{typed} show {_last(seen, scene)}{where}", scene.title) for scene in (SLOW, RECEIPT)]
     tries.append((f"{typed} show{where}", "the latest traces"))
     if urls:
         tries.append((f"curl -i {urls['shop']}/products", "X-Trace-Id in the answer names its trace"))
