@@ -1,6 +1,6 @@
 """Hold one log line, see the whole chain: ids on every line, spans and lines straight into Elasticsearch."""
 
-from importlib.metadata import version
+from importlib import import_module
 
 from tracelog.active import activate, current
 from tracelog.assembly import configure
@@ -27,5 +27,6 @@ __all__ = [
 
 def __getattr__(name: str) -> str:
     if name == "__version__":
-        return version("tracelog-elastic")
+        # Loaded when asked for: it costs as much as all the rest of this import.
+        return str(import_module("importlib.metadata").version("tracelog-elastic"))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
