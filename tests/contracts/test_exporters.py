@@ -139,3 +139,14 @@ def test_a_body_is_one_line_of_json(make, tmp_path, records):
     case.done()
     assert b"\n" not in body
     assert json.loads(body.decode("utf-8"))["message"] == "two\nlines of 木"
+
+
+def test_memory_forgets_what_was_sent_and_keeps_what_is_on_its_way(records, encoded):
+    """Clearing empties both lists; a record that was encoded before and sent after it is kept."""
+    exporter = MemoryExporter()
+    first, second = encoded(exporter, records.span(), records.line(message="late"))
+    exporter.send([first])
+    exporter.clear()
+    assert exporter.spans == []
+    assert exporter.send([first, second]) == Outcome(stored=1, already_there=1)
+    assert [line.message for line in exporter.lines] == ["late"]

@@ -198,3 +198,10 @@ def test_each_command_explains_itself(tracelog, command):
     done = tracelog(command, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Usage: tracelog {command}")
+
+
+def test_an_unknown_command_is_named(tracelog):
+    """A command that does not exist is a mistake of usage, and said so."""
+    done = tracelog("draw")
+    assert done.returncode == 2
+    assert "draw" in done.stderr

@@ -88,7 +88,7 @@ def test_a_full_disk_tears_no_line_but_one(tmp_path):
         assert first.problem
         full = exporter.send(lines[2:])
         assert (full.stored, full.again) == (0, (0, 1, 2)), full
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert exporter.send(lines[2:]).stored == 3
     """
     path = tmp_path / "lines.ndjson"
@@ -96,6 +96,6 @@ def test_a_full_disk_tears_no_line_but_one(tmp_path):
         [sys.executable, "-c", textwrap.dedent(script), str(path)],
         check=True,
         timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 1000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY)),
     )
     assert path.read_text().splitlines() == ['{"n":1}', '{"n":2}', '{"n"', '{"n":3}', '{"n":4}', '{"n":5}']
