@@ -49,6 +49,9 @@ def install() -> None:
 
     def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
         record = before(*args, **kwargs)
+        if type(vars(record)) is _Yielding:
+            # Another factory stands between this one and an earlier one of ours, which has done all this.
+            return record
         span = active()
         ids = _Yielding(vars(record))
         if span is None:

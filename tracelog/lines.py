@@ -19,13 +19,14 @@ from typing import Any, cast
 from tracelog.active import active
 from tracelog.clock import SystemClock
 from tracelog.ids import RandomIds
-from tracelog.plain import is_tuple, made_plain, named, text
+from tracelog.plain import is_tuple, made_plain, named, plain, text
 from tracelog.reading import LEVEL_NUMBERS, level_of, line_of_event, line_of_log_record
 from tracelog.record import Failure, LineRecord, Origin, Resource
 from tracelog.span import Span, Workshop, failure_of
 from tracelog.tracer import default_workshop
 
 _muted: ContextVar[bool] = ContextVar("tracelog_muted", default=False)
+_NAMES = frozenset({str})
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 
 #: Modules whose frames lie between a structlog call and the application.
@@ -74,7 +75,7 @@ class EventLine(_Taken):
         super().__init__(workshop, span, failure_in(event.get("exc_info")))
         self.at_ns = workshop.clock.wall()
         self.method = method
-        self.event = made_plain({key: value for key, value in event.items() if key != "exc_info"})
+        self.event = _copied(event)
         self.origin = caller()
         self.thread = threading.current_thread().name
 
@@ -193,8 +194,7 @@ def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
     """Read the message here if that calls into objects of the application; None leaves it to the worker."""
     said = record.msg
     if isinstance(said, dict):
-        event = cast("dict[str, Any]", said)
-        return made_plain({key: value for key, value in event.items() if key != "exc_info"})
+        return _copied(cast("dict[Any, Any]", said))
     args = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     if type(said) is str and _SIMPLE.issuperset(map(type, args)):
         return None
@@ -202,6 +202,15 @@ def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
         return record.getMessage()
     except Exception:  # noqa: BLE001 - logging will report it to the application in its own way
         return text(said) if isinstance(said, str) else named(said)
+
+
+def _copied(event: Mapping[Any, Any]) -> dict[str, Any]:
+    """Copy what the worker reads of an event; the names in a dictionary that was logged may be of any type."""
+    members = {key: value for key, value in event.items() if key != "exc_info"}
+    if _NAMES.issuperset(map(type, members)):
+        return made_plain(members)
+    copied: dict[str, Any] = plain(members)
+    return copied
 
 
 def bind(event: MutableMapping[str, Any], span: Span) -> None:

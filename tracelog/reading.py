@@ -123,7 +123,7 @@ def _event_in(message: str) -> dict[str, Any] | None:
         return None
     try:
         event = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return _plain_event(cast("dict[str, Any]", event)) if isinstance(event, dict) else None
 
@@ -132,7 +132,8 @@ def _plain_event(event: dict[str, Any]) -> dict[str, Any] | None:
     """Tell an event apart from other JSON, and translate one that was rendered in ECS."""
     if "ecs.version" not in event:
         return event if "event" in event else None
-    translated: dict[str, Any] = dict(event.get("labels") or {})
+    labels = event.get("labels")
+    translated: dict[str, Any] = dict(labels) if is_dict(labels) else {}
     for ours, theirs in _ECS.items():
         if theirs in event:
             translated[ours] = event[theirs]

@@ -75,7 +75,7 @@ class Tracer:
         ship_lines: bool = False,
         ship_level: int = 0,
     ) -> None:
-        self.sink: Sink = sink or Nowhere()
+        self.sink: Sink = Nowhere() if sink is None else sink
         self.sampler = sampler or ParentBased()
         self.workshop = Workshop(
             resource or Resource(service="unknown"),
@@ -148,9 +148,14 @@ def flush(timeout: float = 2.0) -> int:
     Returns how many records are still pending: 0 means that each was stored, refused or dropped, and counted.
     """
     deadline = time.monotonic() + timeout
-    return sum(tracer.sink.flush(max(0.0, deadline - time.monotonic())) for tracer in tuple(_tracers))
+    return sum(sink.flush(max(0.0, deadline - time.monotonic())) for sink in _sinks())
 
 
 def stats() -> Stats:
     """Count what became of the records of every tracer of this process."""
-    return total(tracer.sink.stats() for tracer in tuple(_tracers))
+    return total(sink.stats() for sink in _sinks())
+
+
+def _sinks() -> list[Sink]:
+    """Collect where spans go, each once: several tracers may share one way out."""
+    return list({id(tracer.sink): tracer.sink for tracer in tuple(_tracers)}.values())

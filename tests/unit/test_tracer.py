@@ -143,3 +143,25 @@ def test_the_systems_clocks():
     assert clock.wall() > 1_767_225_600 * 10**9
     readings = [clock.steady() for _ in range(1000)]
     assert readings == sorted(readings)
+
+
+def test_a_way_out_that_is_shared_is_counted_once(recorder):
+    """Two tracers that send through one pipeline do not count its records twice."""
+    gc.collect()
+    before = stats()
+    tracers = [Tracer(sink=recorder), Tracer(sink=recorder)]
+    tracers[0].start_span("job").finish()
+    assert stats().finished == before.finished + 1
+
+
+def test_a_way_out_that_is_empty_is_still_one():
+    """A sink that tells its length is used although it holds nothing yet."""
+
+    class Sized(Nowhere):
+        """A sink with a length."""
+
+        def __len__(self):
+            return 0
+
+    sink = Sized()
+    assert Tracer(sink=sink).sink is sink
