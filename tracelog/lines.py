@@ -19,7 +19,7 @@ from typing import Any, cast
 from tracelog.active import active
 from tracelog.clock import SystemClock
 from tracelog.ids import RandomIds
-from tracelog.plain import is_tuple, made_plain, named, plain, text
+from tracelog.plain import is_dict, is_tuple, made_plain, named, plain, text
 from tracelog.reading import LEVEL_NUMBERS, level_of, line_of_event, line_of_log_record
 from tracelog.record import Failure, LineRecord, Origin, Resource
 from tracelog.span import Span, Workshop, failure_of
@@ -193,8 +193,8 @@ def caller() -> Origin | None:
 def _said(record: logging.LogRecord) -> str | Mapping[str, Any] | None:
     """Read the message here if that calls into objects of the application; None leaves it to the worker."""
     said = record.msg
-    if isinstance(said, dict):
-        return _copied(cast("dict[Any, Any]", said))
+    if is_dict(said):
+        return _copied(said)
     args = record.args.values() if isinstance(record.args, Mapping) else record.args or ()
     if type(said) is str and _SIMPLE.issuperset(map(type, args)):
         return None
