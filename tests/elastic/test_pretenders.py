@@ -239,6 +239,21 @@ def test_setup_and_search_refuse_a_pretender(pretend, reply, said):
     search.close()
 
 
+def test_a_stream_that_is_just_being_made_is_waited_for(pretend, monkeypatch):
+    """A search that comes before the first shard is there asks again; one that never comes is said."""
+    monkeypatch.setattr("tracelog.elastic.search._PAUSES", (0.0, 0.0))
+    answers = [
+        Reply(503, b'{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}', GENUINE)
+    ]
+    nothing = Reply(200, b'{"hits":{"hits":[],"total":{"value":0}}}', GENUINE)
+    search = ElasticSearch(ElasticAddress((pretend(lambda *request: answers.pop() if answers else nothing).url,)))
+    assert search.recent() == []
+    answers += [Reply(503, b"{}", GENUINE)] * 3
+    with pytest.raises(DestinationError, match="503"):
+        search.recent()
+    search.close()
+
+
 def test_setup_on_an_old_elasticsearch_says_which_is_needed(pretend):
     """A server that does not know a template's keys is too old, and setup says so."""
     unknown = b'{"error":{"type":"illegal_argument_exception","reason":"unknown setting [index.x]"}}'

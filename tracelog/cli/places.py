@@ -45,10 +45,13 @@ def settings_for(export: str) -> Settings:
 def program() -> str:
     """Name this program as it has to be typed here: an environment that is not activated needs the path."""
     begun = Path(sys.argv[0])
-    if begun.name == "__main__.py":
-        return f"{Path(sys.executable).name} -m tracelog"
-    found = shutil.which(begun.name)
-    return begun.name if found is not None and Path(found).resolve() == begun.resolve() else str(begun)
+    return f"{_typed(Path(sys.executable))} -m tracelog" if begun.name == "__main__.py" else _typed(begun)
+
+
+def _typed(file: Path) -> str:
+    """Write the name of a program that a shell would find by it, else its path."""
+    found = shutil.which(file.name)
+    return file.name if found is not None and Path(found).absolute() == file.absolute() else str(file)
 
 
 def can_search(place: Destination | None) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from tracelog.ecs.found import Document, Found
 from tracelog.elastic.address import ElasticAddress
-from tracelog.elastic.answers import parsed
+from tracelog.elastic.answers import Answer, parsed
 from tracelog.elastic.connection import Connection, target
 from tracelog.elastic.names import stream
 from tracelog.errors import DestinationError
@@ -18,6 +19,9 @@ PAGE = 1000
 
 #: As far as an index lets a search look by default (``index.max_result_window``).
 MOST = 10_000
+
+#: Seconds between tries while the first shard of a stream is being made.
+_PAUSES = (0.1, 0.3, 0.6, 1.0, 2.0)
 
 _READ = "the key or user needs the privilege read on traces-apm.tracelog-* and logs-tracelog-*"
 
@@ -75,12 +79,21 @@ class ElasticSearch:
         """Ask for one page, and how many documents there are; a stream that does not exist yet has none."""
         query = {"ignore_unavailable": "true", "preference": preference if preference.isalnum() else "_local"}
         where = target(self._streams[kind], "_search", **query)
-        answer = self._connection.ask("POST", where, body, expected=frozenset({403}))
+        answer = self._answer(where, body)
         if answer.status == HTTPStatus.FORBIDDEN:
             problem = "the credentials do not allow searching (403)"
             raise DestinationError(str(self._connection.address), problem, _READ)
         found: dict[str, Any] = (parsed(answer) or {}).get("hits", {})
         return found.get("hits", []), found.get("total", {}).get("value", 0)
+
+    def _answer(self, where: str, body: dict[str, Any]) -> Answer:
+        """Search; a stream whose first shard is being made answers 503 for a moment, which is waited for."""
+        for pause in _PAUSES:
+            answer = self._connection.ask("POST", where, body, expected=frozenset({403, 503}))
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                return answer
+            time.sleep(pause)
+        return self._connection.ask("POST", where, body, expected=frozenset({403}))
 
 
 def _query(wanted: list[dict[str, Any]], order: str) -> dict[str, Any]:
