@@ -127,10 +127,15 @@ class Exchange:
 
     def answered(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
         """Return the body as the server gets it: each chunk is made, and its end is seen, inside of the span."""
+        try:
+            untouched = None if self.by_hand else self._by_sendfile(body, environ)
+            answer = TracedBody(self, body) if untouched is None else untouched
+        except BaseException as error:
+            self.raised(error)
+            raise
         if self.by_hand:
             leave(self._token)
-            return TracedBody(self, body)
-        return self._by_sendfile(body, environ) or TracedBody(self, body)
+        return answer
 
     def finish(self) -> None:
         """Finish the span; later calls do nothing."""
