@@ -93,7 +93,10 @@ class LogRecordLine(_Taken):
     __slots__ = ("log_record", "said")
 
     def __init__(self, workshop: Workshop, span: Span | None, record: logging.LogRecord) -> None:
-        super().__init__(workshop, span, failure_in(record.exc_info))
+        said = record.msg
+        # structlog's event, handed on as a dictionary, may hold what logging was not told.
+        exc_info = record.exc_info or (said.get("exc_info") if is_dict(said) else None)
+        super().__init__(workshop, span, failure_in(exc_info))
         self.log_record = record
         self.said: str | Mapping[str, Any] | None = _said(record)
 

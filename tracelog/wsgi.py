@@ -168,7 +168,7 @@ class Exchange:
             self._ended()
         return chunk
 
-    def close(self, body: Iterable[bytes]) -> None:
+    def close(self, body: object) -> None:
         """Close the application's body, finish, and detach."""
         closing: Callable[[], None] | None = getattr(body, "close", None)
         if self._attached():
@@ -220,9 +220,6 @@ class _Closable:
 
     def __init__(self, close: Callable[[], None] | None) -> None:
         self.close = close or (lambda: None)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(())
 
 
 class TracedBody:
