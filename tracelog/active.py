@@ -33,13 +33,16 @@ def leave(token: Token[Span | None]) -> None:
     """
     Make active again what was before.
 
-    Where the token belongs to another context (a generator closed by the garbage collector, a body closed by another
-    thread) there is nothing to go back to: a finished span is let go of, any other stays.
+    Where the token belongs to another context (a generator closed by the garbage collector, one whose steps are made
+    by several threads) nobody knows what was before: in place of a finished span the nearest open one above it becomes
+    active, and any other stays.
     """
     try:
         _active.reset(token)
     except ValueError:
-        discard_finished()
+        span = _active.get()
+        if span is not None and span.finished:
+            _active.set(span.open_parent())
 
 
 def discard_finished() -> None:

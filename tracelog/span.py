@@ -162,7 +162,7 @@ class Span:
         name = self.operation if operation is None else operation
         if isinstance(self._parent, Span):
             return self._parent.fork(name, self.kind, **attributes)
-        return Span(self.workshop, name, self.kind, attributes, self._parent)
+        return Span(self.workshop, name, self.kind, attributes, self._parent._replace(weight=self.weight))
 
     def set(self, /, **attributes: Any) -> Span:
         """Add attributes; a name set twice keeps the later value, and 128 names are kept."""
@@ -202,8 +202,17 @@ class Span:
         return self._started + ticked - self._ticked
 
     def leave_out(self) -> None:
-        """Drop the record of this span, and of those forked from it from now on; ids stay on log lines."""
+        """Drop the record of this span, and of those that begin from it from now on; ids stay on log lines."""
         self.weight = 0.0
+
+    def open_parent(self) -> Span | None:
+        """Return the nearest span above this one, in this process, that has not finished."""
+        above = self._parent
+        while isinstance(above, Span):
+            if not above.finished:
+                return above
+            above = above._parent  # noqa: SLF001 - a span's own kind
+        return None
 
     def finish(self) -> None:
         """End the operation and hand its record over; later calls do nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from wsgi_support import Served
 
 from tracelog.active import active, enter, leave
 from tracelog.record import Resource
@@ -49,3 +50,9 @@ def span(tracer):
     token = enter(opened)
     yield opened
     leave(token)
+
+
+@pytest.fixture
+def served(tracer):
+    """Trace WSGI applications with the test's tracer."""
+    return lambda app, **options: Served(app, tracer, **options)

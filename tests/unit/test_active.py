@@ -76,6 +76,27 @@ def test_leaving_in_another_context_lets_go_of_a_finished_span(tracer, other):
     leave(mine)
 
 
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_leaving_in_another_context_goes_up_to_what_is_open(span, between):
+    """Where the token is of no use, the nearest span above that still runs takes the place of one that has ended."""
+    ended = span
+    for _ in range(between + 1):
+        ended = ended.fork()
+        ended.finish()
+    deeper = enter(ended)
+    leave(contextvars.copy_context().run(enter, ended))
+    assert active() is span
+    leave(deeper)
+
+
+def test_above_an_entry_nothing_is_open(span):
+    """The first span of a process has nothing to go up to, and a child has as long as that runs."""
+    child = span.fork()
+    assert (span.open_parent(), child.open_parent()) == (None, span)
+    span.finish()
+    assert child.open_parent() is None
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_discarding(tracer, other, finished):
     """A span that was never left goes once it has finished, and not before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 
@@ -462,3 +463,23 @@ def test_the_traceback_leads_to_the_application(recorder):
     with pytest.raises(Boom) as raised:
         boom()
     assert raised.traceback[-1].path.name == "test_block.py"
+
+
+def test_a_generator_whose_steps_run_in_contexts_of_their_own(recorder):
+    """Where each step is made by another thread, as in a pool, the right span is active in every one."""
+
+    @block("outer")
+    def numbers():
+        yield current().operation
+        with block("inner"):
+            yield current().operation
+            yield current().operation
+        yield current().operation
+        yield current().operation
+
+    steps = numbers()
+    contexts = [contextvars.copy_context() for _ in range(6)]
+    seen = [context.run(next, steps, "end") for context in contexts]
+    assert seen == ["outer", "inner", "inner", "outer", "outer", "end"]
+    assert outcomes(recorder) == [("inner", "success"), ("outer", "success")]
+    assert [context.run(active) for context in contexts] == [None] * 6

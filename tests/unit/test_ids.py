@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import runpy
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracelog import ids as ids_module
 from tracelog.ids import RandomIds, is_id
 
 
@@ -103,3 +105,10 @@ def test_a_fork_without_hooks_is_noticed_with_the_next_trace(monkeypatch):
     ids._generator.setstate(state)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert ids.trace_id() != first
+
+
+def test_a_system_without_fork_has_ids_too(monkeypatch):
+    """Where Python knows no hook for forking there is none to register."""
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    module = runpy.run_path(ids_module.__file__)
+    assert is_id(module["RandomIds"]().span_id(), 16)

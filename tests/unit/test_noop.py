@@ -22,6 +22,7 @@ OF_REAL_SPANS = {
     "arrived",
     "child",
     "duration_ns",
+    "open_parent",
     "wall",
     "weight",
     "workshop",

@@ -317,3 +317,11 @@ def test_repr(span):
     """A span shows its ids, and none of its attributes."""
     span.set(password="x")  # noqa: S106 - nobody's
     assert repr(span) == f"<Span 'GET /orders' traceId={span.trace_id} spanId={span.span_id}>"
+
+
+def test_what_follows_an_entry_that_was_left_out_is_left_out(span, recorder):
+    """A request that is excluded leaves no record by way of a successor either."""
+    span.leave_out()
+    after = span.follow("again")
+    after.finish()
+    assert (after.sampled, after.flags, recorder.spans) == (False, 0, [])
