@@ -8,12 +8,13 @@ import inspect
 import logging
 import sys
 import threading
+from types import ModuleType
 
 import pytest
 
 from tracelog import factory
 from tracelog.active import enter, leave
-from tracelog.lines import EventLine, caller, event_here, failure_in, line_here, mute, take_event, take_log_record
+from tracelog.lines import EventLine, bind, caller, event_here, failure_in, line_here, mute, take_event, take_log_record
 from tracelog.record import Resource
 from tracelog.testing import EPOCH_NS, CountingIds, Recorder, TickingClock
 from tracelog.tracer import Tracer, default_tracer, set_default
@@ -296,11 +297,13 @@ def test_the_callers_own_place_wins():
 
 def test_a_line_written_by_nobody_has_no_origin():
     """Where all frames are those of logging libraries, no line of the application is named."""
-    space = {"__name__": "structlog.core", "caller": caller, "found": [], "done": threading.Event()}
-    # A thread of the bare kind: the frames of `threading` would stand for the application.
-    _thread.start_new_thread(eval("lambda: (found.append(caller()), done.set())", space), ())  # noqa: S307 - our own text, as a module of another name
-    assert space["done"].wait(20)
-    assert space["found"] == [None]
+    module = ModuleType("structlog.core")
+    vars(module).update(caller=caller, found=[], done=threading.Event(), measure=threading.gettrace)
+    exec("import sys\ndef work():\n sys.settrace(measure())\n found.append(caller())\n done.set()", vars(module))  # noqa: S102 - our own text
+    # A thread of the bare kind: the frames of `threading` would stand for the application. Coverage has to be told.
+    _thread.start_new_thread(module.work, ())
+    assert module.done.wait(20)
+    assert module.found == [None]
 
 
 def test_an_event_line_keeps_what_it_was_given():
@@ -310,3 +313,10 @@ def test_an_event_line_keeps_what_it_was_given():
     event["items"].append(2)
     event["late"] = True
     assert line.record().fields == {"items": [1]}
+
+
+def test_binding_yields_to_the_caller(request_span):
+    """Each id is put on an event unless the caller set it."""
+    event = {"spanId": "mine"}
+    bind(event, request_span)
+    assert event == {"spanId": "mine", "traceId": request_span.trace_id}
