@@ -244,7 +244,8 @@ class Span:
             owed.count(_CHILD) if owed else 0,
             owed.count(_CALL) if owed else 0,
             self.weight,
-            self.attributes,
+            # A copy: a thread that is still in set() may not change what the worker reads.
+            dict(self.attributes),
             tuple(self.events) if self.events else (),
             self.failure,
         )

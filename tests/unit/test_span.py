@@ -325,3 +325,11 @@ def test_what_follows_an_entry_that_was_left_out_is_left_out(span, recorder):
     after = span.follow("again")
     after.finish()
     assert (after.sampled, after.flags, recorder.spans) == (False, 0, [])
+
+
+def test_a_record_does_not_change_with_its_span(tracer, recorder):
+    """What another thread is still setting when the span finishes does not reach the record."""
+    span = tracer.start_server_span(None, "work", a=1)
+    span.finish()
+    span.attributes["late"] = True
+    assert recorder.spans[0].attributes == {"a": 1}
