@@ -64,7 +64,7 @@ with tracelog.span("child" if child == 0 else "parent") as span:
 pending = tracelog.flush(10)
 stats = tracelog.stats()
 # One write, so that the two processes do not write into each other's lines where output is not buffered.
-os.write(1, f"{{os.getpid()}} {{stats.finished}} {{stats.stored}} {{pending}} {{span.trace_id}}\n".encode())
+os.write(1, f"{{os.getpid()}} {{stats.finished}} {{stats.stored}} {{pending}} {{span.trace_id}}\\n".encode())
 if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
