@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from elastic_node import VERSIONS, Node, Nodes, UnavailableError
+from elastic_node import VERSIONS, Node, Nodes, had
 
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.connection import Connection
@@ -75,13 +75,3 @@ def elastic_address(fresh_address) -> ElasticAddress:
 def namespace(test: str) -> str:
     """Make a namespace for one test of one run."""
     return f"{re.sub(r'[^a-z0-9]+', '_', test.lower())[:60]}_{os.getpid()}_{next(_numbers)}"
-
-
-def had(nodes: Nodes, version: str, *, secure: bool = False) -> Node:
-    """Return a node; without one skip, or fail where tests without a server are no tests."""
-    try:
-        return nodes.get(version, secure=secure)
-    except UnavailableError as error:
-        if os.environ.get("TRACELOG_REQUIRE_ELASTICSEARCH") == "1":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
 import trustme
 
 URL = os.environ.get("TRACELOG_TEST_ELASTICSEARCH", "")
@@ -42,7 +43,7 @@ JAVA = {"9": range(21, 100), "8": range(17, 24)}
 ROLES = """
 tracelog_writer:
   indices:
-    - names: ["traces-apm.tracelog-*", "logs-tracelog-*"]
+    - names: ["traces-apm.tracelog-*", "logs-tracelog-*", "logs-apm.tracelog-*"]
       privileges: [auto_configure, create_doc]
 """
 
@@ -103,6 +104,16 @@ class Nodes:
         """End all nodes."""
         for node in self.running.values():
             node.stop()
+
+
+def had(nodes: Nodes, version: str, *, secure: bool = False) -> Node:
+    """Return a node; without one skip, or fail where tests without a server are no tests."""
+    try:
+        return nodes.get(version, secure=secure)
+    except UnavailableError as error:
+        if os.environ.get("TRACELOG_REQUIRE_ELASTICSEARCH") == "1":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
 
 
 def started(version: str, *, secure: bool) -> Node:

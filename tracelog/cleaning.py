@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from tracelog.fitting import MAX_STACK, fitted, middle_cut
 from tracelog.plain import MAX_KEY_LENGTH, MAX_KEYS, is_list, named, plain, text
-from tracelog.record import Event, Failure, LineRecord, Origin, SpanRecord
+from tracelog.record import Entry, Event, Failure, LineRecord, Origin, SpanRecord
 from tracelog.redaction import REDACTED, SECRET_NAMES, Redactor
 
 __all__ = ["FAULT", "SECRET_NAMES", "Cleaner"]
@@ -135,7 +135,15 @@ class Cleaner:
             self._free_text(self._asked("error.message", failure.message)),
             None,
             middle_cut(self._scrubbed(_surely_text(stack)), MAX_STACK) if stack else "",
+            self._entry(failure.entry),
         )
+
+    def _entry(self, entry: Entry | None) -> Entry | None:
+        """Clean what is known of the entry span; its type is a word, or not told."""
+        if entry is None:
+            return None
+        kind = _short(entry.type) if isinstance(entry.type, str) else None
+        return Entry(self._one_line(entry.operation)[:MAX_KEY_LENGTH], entry.kind, kind)
 
     def _members(self, values: Mapping[Any, Any]) -> Mapping[str, Any]:
         """Clean names and values, up to 128 of them; answer with *values* itself if that changes nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from tracelog.plain import MAX_KEY_LENGTH, is_list
-from tracelog.record import Event, Failure, LineRecord, SpanRecord
+from tracelog.record import Event, LineRecord, SpanRecord
 
 #: How many bytes of JSON the texts of one record may come to; the rest of a document of 64 KiB is for what we add.
 MAX_SIZE = 60 * 1024
@@ -122,7 +122,7 @@ def _shortened(record: R, stack: int, characters: int) -> R:
     """Cut the texts of *record*."""
     failure = record.failure
     if failure is not None:
-        failure = Failure(failure.type, _short(failure.message, characters), None, middle_cut(failure.text, stack))
+        failure = failure._replace(message=_short(failure.message, characters), text=middle_cut(failure.text, stack))
     if isinstance(record, LineRecord):
         fields = _short(record.fields, characters)
         return record._replace(message=_short(record.message, characters), fields=fields, failure=failure)

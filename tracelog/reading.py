@@ -130,14 +130,24 @@ def _event_in(message: str) -> dict[str, Any] | None:
 
 def _plain_event(event: dict[str, Any]) -> dict[str, Any] | None:
     """Tell an event apart from other JSON, and translate one that was rendered in ECS."""
-    if "ecs.version" not in event:
+    # In ECS ``event`` is an object.
+    if isinstance(event.get("event"), str) or _field(event, "ecs.version") is None:
         return event if "event" in event else None
     labels = event.get("labels")
     translated: dict[str, Any] = dict(labels) if is_dict(labels) else {}
     for ours, theirs in _ECS.items():
-        if theirs in event:
-            translated[ours] = event[theirs]
+        if (value := _field(event, theirs)) is not None:
+            translated[ours] = value
     return translated
+
+
+def _field(document: Mapping[str, Any], name: str) -> Any:
+    """Read the field of that dotted name, whether it is nested, or some loggers' mixture; None where there is none."""
+    if name in document:
+        return document[name]
+    head, _, rest = name.partition(".")
+    within = document.get(head)
+    return _field(within, rest) if rest and is_dict(within) else None
 
 
 _ECS = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from traceback import TracebackException
+from traceback import FrameSummary, TracebackException
 from typing import Any, NamedTuple
 
 
@@ -26,8 +25,7 @@ class Status(str, Enum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(NamedTuple):
     """The process that spans and lines come from; one per tracer."""
 
     service: str
@@ -44,22 +42,38 @@ class Event(NamedTuple):
     attributes: Mapping[str, Any]
 
 
+class Entry(NamedTuple):
+    """The local entry span around a failure, as it was known then; *type* is its attribute ``transaction.type``."""
+
+    operation: str
+    kind: Kind
+    type: Any = None
+
+
 class Failure(NamedTuple):
     """
     Why a span or a line speaks of failure.
 
     *trace* keeps no frame alive; its source lines are read when it is formatted, away from the caller. A line may
-    bring its stack trace as *text* instead.
+    bring its stack trace as *text* instead. *entry* is given where a failure was first seen: not on lines, and not on
+    a span that failed with the exception of a span inside of it.
     """
 
     type: str
     message: str
     trace: TracebackException | None = None
     text: str = ""
+    entry: Entry | None = None
 
     def stack(self) -> str:
         """Format the stack trace, or return ``""`` where there is none."""
         return "".join(self.trace.format()) if self.trace is not None else self.text
+
+    def follows(self, earlier: Failure) -> bool:
+        """Tell whether this can be the exception of *earlier* on its way out: what it passed by then is passed."""
+        here: list[FrameSummary] = [] if self.trace is None else self.trace.stack
+        there: list[FrameSummary] = [] if earlier.trace is None else earlier.trace.stack
+        return self.type == earlier.type and here[len(here) - len(there) :] == there
 
 
 class SpanRecord(NamedTuple):

@@ -10,9 +10,12 @@ from tracelog.clock import Clock
 from tracelog.context import RANDOM, SAMPLED, Propagator, SpanContext, Visitor, pairs_of
 from tracelog.ids import Ids
 from tracelog.plain import MAX_KEYS, made_plain
-from tracelog.record import Event, Failure, Kind, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status
 
 MAX_EVENTS = 128
+
+#: How many failures of spans inside of it a span remembers, so that none of them is told twice.
+MAX_FAILURES = 16
 
 _CHILD = True
 _CALL = False
@@ -56,6 +59,7 @@ class Span:
 
     __slots__ = (
         "_duration",
+        "_inside",
         "_open",
         "_owed",
         "_parent",
@@ -76,6 +80,8 @@ class Span:
         "weight",
         "workshop",
     )
+
+    _inside: tuple[tuple[int, Failure], ...]
 
     def __init__(
         self, workshop: Workshop, operation: str, kind: Kind, attributes: dict[str, Any], parent: Span | Arrival
@@ -188,9 +194,9 @@ class Span:
         if not self.finished:
             self.status = Status.FAILURE
             if isinstance(failure, BaseException):
-                self.failure = failure_of(failure)
+                self.failure = self._seen(failure_of(failure), id(failure))
             elif failure is not None:
-                self.failure = Failure("", failure)
+                self.failure = self._seen(Failure("", failure))
         return self
 
     def called(self) -> None:
@@ -226,6 +232,21 @@ class Span:
         self._duration = ticks - self._ticked
         if self.weight > 0:
             self.workshop.sink(self._record())
+
+    def _seen(self, failure: Failure, identity: int = 0) -> Failure:
+        """Add where *failure* was first seen, unless it is the exception *identity* of a span inside of this one."""
+        # An attribute only where something failed: one that is there from the start would cost every span.
+        for number, told in getattr(self, "_inside", ()):
+            # An identity is given out again once its exception is gone, so that it alone proves nothing.
+            if number == identity and failure.follows(told):
+                return failure
+        entry = self
+        while isinstance(entry._parent, Span):
+            entry = entry._parent
+            if identity and self.sampled:
+                before = getattr(entry, "_inside", ())[1 - MAX_FAILURES :]
+                entry._inside = (*before, (identity, failure))  # noqa: SLF001 - a span's own kind
+        return failure._replace(entry=Entry(entry.operation, entry.kind, entry.attributes.get("transaction.type")))
 
     def _record(self) -> SpanRecord:
         """Freeze what is known now."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import ssl
 from dataclasses import replace
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from click.testing import CliRunner
 from elastic_node import PASSWORD
-from elastic_support import TRACE, encoded, line, span
+from elastic_support import TRACE, encoded, failed_span, line, span
 
 from tracelog.cli.setup import setup
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.exporter import ElasticExporter
+from tracelog.elastic.names import streams
 from tracelog.elastic.search import ElasticSearch
 from tracelog.elastic.setup import install
 from tracelog.errors import DestinationError
@@ -39,9 +46,112 @@ def sent(address: ElasticAddress) -> Outcome:
     return outcome
 
 
+def asked_as(address: ElasticAddress, method: str, path: str, body: str = "") -> tuple[int, Any]:
+    """Ask Elasticsearch directly, past all of our own code, with the user of *address*; status and body come back."""
+    pair = base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
+    kind = "application/x-ndjson" if path.endswith("_bulk") else "application/json"
+    data = body.encode() or None
+    request = Request(address.nodes[0] + path, data, {"authorization": f"Basic {pair}", "content-type": kind})
+    request.method = method
+    try:
+        with urlopen(request, timeout=30, context=ssl.create_default_context(cafile=address.ca_certs)) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
 def test_a_writer_needs_two_privileges_and_no_more(admin):
-    """With ``auto_configure`` and ``create_doc`` on the streams, and nothing else, everything is stored."""
-    assert sent(replace(admin, username="writer", namespace="least")) == Outcome(stored=2)
+    """With ``auto_configure`` and ``create_doc`` on the three streams, and nothing else, everything is stored."""
+    here = replace(admin, namespace="least")
+    writer = ElasticExporter(replace(here, username="writer"))
+    assert writer.send(encoded(writer, span(), line(), failed_span())) == Outcome(stored=3)
+    writer.close()
+    for name, count in zip(streams("least"), (2, 1, 1), strict=True):
+        asked_as(here, "POST", f"/{name}/_refresh")
+        assert asked_as(here, "GET", f"/{name}/_count")[1]["count"] == count
+
+
+@pytest.fixture
+def writer(admin) -> ElasticAddress:
+    """Come as an application does, to streams that hold a document."""
+    address = replace(admin, username="writer", namespace="least")
+    exporter = ElasticExporter(address)
+    exporter.send(encoded(exporter, line(), failed_span()))
+    exporter.close()
+    return address
+
+
+@pytest.fixture(params=streams("least"))
+def place(admin, writer, request) -> dict[str, str]:
+    """Name a stream, the index behind it, and a document in it."""
+    name: str = request.param
+    asked_as(admin, "POST", f"/{name}/_refresh")
+    (hit,) = asked_as(admin, "GET", f"/{name}/_search?size=1")[1]["hits"]["hits"]
+    return {"stream": name, "index": hit["_index"], "id": hit["_id"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/{index}/_doc/{id}", ""),
+        ("GET", "/{index}/_source/{id}", ""),
+        ("GET", "/{stream}/_search", ""),
+        ("GET", "/{index}/_search", ""),
+        ("GET", "/{stream}/_count", ""),
+        ("GET", "/{stream}/_field_caps?fields=*", ""),
+        ("GET", "/{stream}/_mapping", ""),
+        ("PUT", "/{index}/_doc/{id}?if_seq_no=0&if_primary_term=1", '{"@timestamp":"2026-01-01"}'),
+        ("POST", "/{index}/_update/{id}", '{"doc":{"message":"never said"}}'),
+        ("DELETE", "/{index}/_doc/{id}", ""),
+        ("PUT", "/{stream}/_mapping", '{"properties":{}}'),
+        ("PUT", "/{stream}/_settings", '{"index":{"refresh_interval":"9s"}}'),
+        ("POST", "/{stream}/_rollover", ""),
+        ("POST", "/{stream}/_close", ""),
+        ("DELETE", "/{stream}", ""),
+        ("DELETE", "/{index}", ""),
+    ],
+)
+def test_a_writer_can_neither_read_nor_change_what_is_stored(writer, place, method, path, body):
+    """Of all that can be asked about a stream it may add documents alone, and not see them again."""
+    status, answer = asked_as(writer, method, path.format(**place), body)
+    assert (status, answer["error"]["type"]) == (403, "security_exception")
+
+
+@pytest.mark.parametrize("action", ["index", "update", "delete"])
+def test_a_writer_can_do_nothing_else_in_bulk(writer, place, action):
+    """The bulk API, which it uses itself, lets it replace and delete nothing."""
+    # Without these two Elasticsearch itself refuses to replace a document of a stream, before it asks who wants to.
+    terms = {"if_seq_no": 0, "if_primary_term": 1} if action == "index" else {}
+    lines = [json.dumps({action: {"_id": place["id"], **terms}}), *([] if action == "delete" else ['{"doc":{}}']), ""]
+    _, answer = asked_as(writer, "POST", f"/{place['index']}/_bulk", "\n".join(lines))
+    (item,) = answer["items"]
+    assert (item[action]["status"], item[action]["error"]["type"]) == (403, "security_exception")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/orders/_doc", "{}"),
+        ("PUT", "/orders", ""),
+        ("POST", "/logs-shop-default/_doc", "{}"),
+        ("POST", "/traces-apm-default/_doc", "{}"),
+        ("POST", "/logs-apm.error-default/_doc", "{}"),
+        ("GET", "/orders/_search", ""),
+        ("GET", "/_component_template/tracelog-common", ""),
+        ("PUT", "/_component_template/tracelog-common", '{"template":{}}'),
+        ("DELETE", "/_component_template/tracelog-errors", ""),
+        ("PUT", "/_index_template/logs-apm.tracelog", '{"index_patterns":["logs-apm.tracelog-*"]}'),
+        ("DELETE", "/_index_template/logs-apm.tracelog", ""),
+        ("GET", "/_cluster/health", ""),
+        ("GET", "/_cluster/state", ""),
+        ("PUT", "/_cluster/settings", '{"persistent":{"indices.recovery.max_bytes_per_sec":"9mb"}}'),
+    ],
+)
+def test_a_writer_can_touch_nothing_else(writer, method, path, body):
+    """No other index, no template, and nothing of the cluster."""
+    status, answer = asked_as(writer, method, path, body)
+    assert (status, answer["error"]["type"]) == (403, "security_exception")
 
 
 def test_credentials_in_the_url_win(admin):

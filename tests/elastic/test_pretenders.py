@@ -6,10 +6,11 @@ import gzip
 import json
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from elastic_support import GENUINE, Reply, encoded, line, span
+from elastic_support import GENUINE, Reply, encoded, failed_span, line, span
 
 from tracelog.cli.setup import setup
 from tracelog.elastic.address import ElasticAddress
@@ -17,7 +18,7 @@ from tracelog.elastic.connection import Connection
 from tracelog.elastic.exporter import ElasticExporter
 from tracelog.elastic.search import ElasticSearch
 from tracelog.errors import DestinationError
-from tracelog.pipeline.exporter import Outcome
+from tracelog.pipeline.exporter import Outcome, Refusal
 
 HTML = (("Content-Type", "text/html"),)
 JSON = (("Content-Type", "application/json"),)
@@ -109,6 +110,48 @@ def test_bodies_are_compressed_and_create_each_line_once(pretend):
         action, document = gzip.decompress(body).splitlines()
         assert json.loads(action) == {"create": {"_id": line_sent.key}}
         assert document == line_sent.body
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (201, Outcome(stored=3)),
+        (409, Outcome(stored=3)),
+        (400, Outcome(stored=2, refused=(Refusal(1, "no"),))),
+        (429, Outcome(stored=2, again=(1,))),
+        (404, Outcome(stored=2, again=(1,))),
+    ],
+)
+def test_a_failed_span_is_done_with_when_both_its_documents_are(pretend, status, outcome):
+    """What becomes of the document of a failure decides about its line, and about no other line."""
+
+    def reply(method: str, path: str, body: bytes) -> Reply:
+        item = {"status": status if "/logs-apm." in path else 201}
+        if item["status"] == 400:
+            item["error"] = {"reason": "no"}
+        return Reply(200, json.dumps({"items": [{"create": item} for _ in keys(body)]}).encode(), GENUINE)
+
+    server = pretend(reply)
+    told = sent(server.url, span(), failed_span(), line())
+    assert replace(told, problem="") == outcome
+    (_, _, body) = next(request for request in server.requests if "/logs-apm." in request[1])
+    (key,) = keys(body)
+    assert key.endswith("-error")
+
+
+def test_a_failure_waits_with_its_span(pretend):
+    """While spans do not get through nothing is asked about their failures; of the others each is made once."""
+
+    def reply(method: str, path: str, body: bytes) -> Reply:
+        items = [{"create": {"status": 503 if "/traces" in path and not n else 201}} for n, _ in enumerate(keys(body))]
+        return Reply(200, json.dumps({"items": items}).encode(), GENUINE)
+
+    server = pretend(reply)
+    assert sent(server.url, failed_span()).again == (0,)
+    assert [path for _, path, _ in server.requests if "/logs-apm." in path] == []
+    assert replace(sent(server.url, failed_span(), failed_span()), problem="") == Outcome(stored=1, again=(0,))
+    (body,) = [body for _, path, body in server.requests if "/logs-apm." in path]
+    assert len(keys(body)) == 1
 
 
 def test_nobody_is_asked_for_its_root(pretend):

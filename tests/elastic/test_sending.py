@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from elastic_support import TRACE, asked, encoded, found, line, span
+from elastic_support import STACK, TRACE, asked, encoded, failed_span, found, line, span
 
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.exporter import ElasticExporter
-from tracelog.elastic.names import stream
+from tracelog.elastic.names import DATASETS, ERRORS, stream
 from tracelog.elastic.setup import install
 from tracelog.pipeline.exporter import LINES, SPANS, Line, Outcome
 
@@ -34,8 +34,8 @@ def test_other_aliases_find_a_span_and_its_parent(exporter, elastic_address):
 
 def test_a_document_says_which_stream_it_is_in(exporter, elastic_address):
     """The three fields of ``data_stream`` name the stream that a document was found in."""
-    exporter.send(encoded(exporter, span(), line()))
-    for kind in (SPANS, LINES):
+    exporter.send(encoded(exporter, failed_span(), line()))
+    for kind in DATASETS:
         (document,) = found(elastic_address, kind, "*")
         parts = [document[f"data_stream.{part}"] for part in ("type", "dataset", "namespace")]
         assert "-".join(parts) == stream(kind, elastic_address.namespace)
@@ -51,9 +51,9 @@ def test_ten_thousand_labels_add_no_mapping(exporter, elastic_address):
     assert len(found(elastic_address, SPANS, "labels.key9999:9999")) == 1
 
 
-def fields(address) -> dict:
-    """Read the mapping of the stream of spans."""
-    mappings = asked(address, "GET", f"/{stream(SPANS, address.namespace)}/_mapping")
+def fields(address, kind: str = SPANS) -> dict:
+    """Read the mapping of a stream."""
+    mappings = asked(address, "GET", f"/{stream(kind, address.namespace)}/_mapping")
     (mapping,) = mappings.values()
     return mapping["mappings"]["properties"]
 
@@ -65,6 +65,64 @@ def test_every_field_of_a_document_has_a_type_of_ours(exporter, elastic_address)
     told = {"http.request.method": "GET", "http.response.status_code": 200, "user": {"name": "Ann", "age": 3}}
     exporter.send(encoded(exporter, span(attributes=told), span(entry_id="c" * 16, parent_id="c" * 16)))
     assert fields(elastic_address) == before
+
+
+def test_every_field_of_a_failure_has_a_type_of_ours(exporter, elastic_address):
+    """The document of a failure, by an exception or in words, adds no field either."""
+    exporter.send(encoded(exporter, failed_span()))
+    before = fields(elastic_address, ERRORS)
+    in_words = failed_span().failure._replace(type="", text="")
+    exporter.send(encoded(exporter, failed_span(failure=in_words), failed_span(entry_id="c" * 16, parent_id="c" * 16)))
+    assert fields(elastic_address, ERRORS) == before
+    assert len(found(elastic_address, ERRORS, "*")) == 3
+
+
+def test_a_failed_span_is_a_document_of_its_failure_too(exporter, elastic_address):
+    """One line of the pipeline becomes two documents and is counted once; both are found by trace id."""
+    failed, fine = failed_span(), span()
+    assert exporter.send(encoded(exporter, fine, failed, line())) == Outcome(stored=3)
+    assert len(found(elastic_address, SPANS, f"traceId:{TRACE}")) == 2
+    (error,) = found(elastic_address, ERRORS, f"traceId:{TRACE}")
+    (told,) = found(elastic_address, SPANS, f"error.grouping_key:{error['error.grouping_key']}")
+    assert (error["processor.event"], error["parent.id"], error["error.id"]) == (
+        "error",
+        failed.span_id,
+        told["error.id"],
+    )
+    assert error["error.stack_trace"] == STACK
+
+
+def test_failures_are_grouped_as_kibana_does(exporter, elastic_address):
+    """Terms of the grouping key count failures of one cause together, each with what Kibana shows of it."""
+    elsewhere = failed_span().failure._replace(text=STACK.replace("pay.py", "cart.py"))
+    again = failed_span().failure._replace(message="another", text=STACK.replace("line 9", "line 11"))
+    exporter.send(
+        encoded(exporter, failed_span(), failed_span(failure=again), failed_span(failure=elsewhere), failed_span())
+    )
+    name = stream(ERRORS, elastic_address.namespace)
+    asked(elastic_address, "POST", f"/{name}/_refresh")
+    shown = ["error.culprit", "error.exception.type", "error.exception.message", "error.exception.handled"]
+    sample = {"top_hits": {"size": 1, "fields": shown, "sort": {"@timestamp": "desc"}, "_source": False}}
+    groups = {"terms": {"field": "error.grouping_key"}, "aggs": {"sample": sample}}
+    answer = asked(elastic_address, "POST", f"/{name}/_search", {"size": 0, "aggs": {"groups": groups}})
+    first, second = answer["aggregations"]["groups"]["buckets"]
+    assert (first["doc_count"], second["doc_count"]) == (3, 1)
+    assert second["sample"]["hits"]["hits"][0]["fields"] == {
+        "error.culprit": ["charge in shop/cart.py"],
+        "error.exception.type": ["DeclinedError"],
+        "error.exception.message": ["no funds"],
+        "error.exception.handled": [False],
+    }
+
+
+def test_a_failed_span_of_which_half_is_there_is_stored(exporter, elastic_address):
+    """A line with one document that is there and one that a new index does not know is stored, and then is there."""
+    batch = encoded(exporter, failed_span(), failed_span())
+    assert exporter.send(batch) == Outcome(stored=2)
+    asked(elastic_address, "POST", f"/{stream(ERRORS, elastic_address.namespace)}/_rollover")
+    assert exporter.send(batch) == Outcome(stored=2)
+    assert exporter.send(batch) == Outcome(already_there=2)
+    assert len(found(elastic_address, SPANS, "*")) == 2
 
 
 def test_a_batch_sent_twice_is_stored_once(exporter, elastic_address):

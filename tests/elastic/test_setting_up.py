@@ -6,11 +6,12 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from elastic_support import asked, encoded, found, span
+from elastic_support import asked, encoded, failed_span, found, span
 
 from tracelog.cli.setup import setup
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.exporter import ElasticExporter
+from tracelog.elastic.names import ERRORS
 from tracelog.elastic.setup import BY_HAND, CREATED, IN_USE, REMOVED, ROLLED_OVER, UNCHANGED, UPDATED, install
 from tracelog.elastic.templates import COMPONENTS, RETENTION, VERSION, templates
 from tracelog.pipeline.exporter import SPANS
@@ -49,9 +50,9 @@ def ours(address) -> list[str]:
 
 def test_the_first_run_writes_and_the_second_changes_nothing(run, without_templates):
     """Setup is idempotent, and says for each object what it did."""
-    assert statuses(run("--json")) == [CREATED] * 5
-    assert statuses(run("--json")) == [UNCHANGED] * 5
-    assert run().output.count("unchanged") == 5
+    assert statuses(run("--json")) == [CREATED] * 7
+    assert statuses(run("--json")) == [UNCHANGED] * 7
+    assert run().output.count("unchanged") == 7
 
 
 def test_a_dry_run_prints_requests_and_makes_none(run, fresh_address, without_templates):
@@ -65,11 +66,11 @@ def test_a_dry_run_prints_requests_and_makes_none(run, fresh_address, without_te
 def test_remove_takes_away_what_setup_wrote(run, fresh_address, without_templates):
     """After ``--remove`` none of our templates is there; a second time finds nothing, and says so."""
     run()
-    assert run("--remove", "--dry-run").output.count("\nDELETE /_") == 5
-    assert len(ours(fresh_address)) == 5
-    assert statuses(run("--remove", "--json")) == [REMOVED] * 5
+    assert run("--remove", "--dry-run").output.count("\nDELETE /_") == 7
+    assert len(ours(fresh_address)) == 7
+    assert statuses(run("--remove", "--json")) == [REMOVED] * 7
     assert ours(fresh_address) == []
-    assert statuses(run("--remove", "--json")) == ["not there"] * 5
+    assert statuses(run("--remove", "--json")) == ["not there"] * 7
 
 
 def test_remove_leaves_streams_and_what_they_stand_on(run, elastic_address):
@@ -105,8 +106,8 @@ def test_an_upgrade_replaces_our_own_and_renews_streams(run, elastic_address):
 def test_a_retention_stays_until_another_is_given(run, without_templates):
     """``--retention`` is kept by later runs without it, as after an upgrade."""
     run("--retention", "7d")
-    assert statuses(run("--json")) == [UNCHANGED] * 5
-    assert statuses(run("--retention", "30d", "--json"))[3:5] == [UPDATED, UPDATED]
+    assert statuses(run("--json")) == [UNCHANGED] * 7
+    assert statuses(run("--retention", "30d", "--json"))[4:7] == [UPDATED] * 3
 
 
 def test_a_retention_that_cannot_be_applied_is_left_to_a_person(run, elastic_address):
@@ -149,6 +150,17 @@ def test_nobody_there_is_one_sentence():
     assert result.output == (
         "Error: http://127.0.0.1:1: nothing listens there; start Elasticsearch, or check host and port of the URL\n"
     )
+
+
+def test_remove_leaves_failures_that_are_stored(run, elastic_address):
+    """The stream of failures keeps its templates while it has documents, and how to delete them is printed."""
+    exporter = ElasticExporter(elastic_address)
+    exporter.send(encoded(exporter, failed_span()))
+    exporter.close()
+    result = run("--remove")
+    assert "DELETE /_data_stream/logs-apm.tracelog-*" in result.output
+    assert len(found(elastic_address, ERRORS, "*")) == 1
+    assert run().exit_code == 0
 
 
 @pytest.mark.parametrize(

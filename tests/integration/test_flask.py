@@ -14,7 +14,7 @@ import tracelog
 from tracelog.active import active
 from tracelog.integrations.flask import TraceLog
 from tracelog.integrations.structlog import bind_ids
-from tracelog.record import Kind, Resource, Status
+from tracelog.record import Entry, Kind, Resource, Status
 from tracelog.testing import recording
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -146,6 +146,20 @@ def test_an_unhandled_exception_is_on_the_span_and_its_line_has_ids(app, rec):
     assert "in fails" in span.failure.stack()
     (line,) = [line for line in rec.lines if line.message.startswith("Exception on")]
     assert (line.trace_id, line.span_id, line.failure.type) == (span.trace_id, span.span_id, "ValueError")
+
+
+def test_an_exception_of_a_span_inside_is_told_there_alone(app, rec):
+    """The request fails with it too, but one exception is one error: where it was raised, in this transaction."""
+
+    @app.get("/inside")
+    def inside():
+        with tracelog.span("ask the bank"):
+            raise ValueError("no such thing")
+
+    traced(app).get("/inside")
+    bank, request = rec.spans
+    assert (bank.failure.entry, request.failure.entry) == (Entry("GET /inside", Kind.SERVER), None)
+    assert (bank.failure.type, request.failure.type, request.status) == ("ValueError", "ValueError", Status.FAILURE)
 
 
 def test_an_exception_that_escapes_finishes_once_and_detaches(app, rec):

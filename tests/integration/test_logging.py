@@ -14,6 +14,7 @@ import tracelog
 from tracelog import factory
 from tracelog.cleaning import Cleaner
 from tracelog.ecs.encode import encode
+from tracelog.ecs.found import flat
 from tracelog.integrations.stdlib import ECSFormatter, install
 from tracelog.integrations.structlog import ECSRenderer, bind_ids
 from tracelog.testing import recording
@@ -116,7 +117,7 @@ def test_records_survive_copying_and_pickling(rec, root):
         listener.stop()
     finally:
         logging.getLogger().removeHandler(through)
-    (line,) = lines_of(out)
+    line = flat(*lines_of(out))
     assert (line["message"], line["trace.id"], line["span.id"]) == ("queued line", span.trace_id, span.span_id)
     assert [line.message for line in rec.lines] == ["queued line"]
 
@@ -213,7 +214,7 @@ def test_ecs_lines_are_the_same_from_both_libraries(rec, root):
         except ValueError:
             log.exception("failed", order=7)
             logging.getLogger().exception("failed", extra={"order": 7})
-    (ours,), (theirs,) = lines_of(out), lines_of(standard)
+    ours, theirs = flat(*lines_of(out)), flat(*lines_of(standard))
     assert ours.keys() ^ theirs.keys() <= {"log.logger"}
     for name in (
         "message",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracelog.cleaning import FAULT, SECRET_NAMES, Cleaner
 from tracelog.fitting import CUT, MAX_SIZE, MAX_STACK, middle_cut
-from tracelog.record import Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status
 from tracelog.redaction import REDACTED
 from tracelog.span import failure_of
 
@@ -183,6 +183,26 @@ def test_a_failure_is_written_out():
 def test_a_failure_in_words_stays():
     """A reason without an exception has no stack trace."""
     assert CLEANER.span(span(failure=Failure("", "no stock"))).failure == Failure("", "no stock")
+
+
+def test_what_is_known_of_the_entry_span_is_cleaned():
+    """Its operation is one line without secrets, its type a word; anything else there is left out."""
+    entry = Entry("GET /\nhttps://a:b@shop/", Kind.SERVER, "page\nload")
+    cleaned = CLEANER.span(span(failure=Failure("E", "m", entry=entry))).failure.entry
+    assert cleaned == Entry("GET /\\nhttps://[redacted]@shop/", Kind.SERVER, "page\\nload")
+    assert CLEANER.span(span(failure=Failure("E", "m", entry=Entry(7, Kind.SERVER, {})))).failure.entry == Entry(
+        "7", Kind.SERVER, None
+    )
+    assert CLEANER.span(span(failure=Failure("E", "m"))).failure.entry is None
+
+
+def test_a_failure_that_is_cut_keeps_its_entry():
+    """However much of a record has to go, where its failure was first seen stays."""
+    entry = Entry("GET /", Kind.SERVER)
+    failure = Failure("E", "木" * 60_000, None, "木\n" * 60_000, entry)
+    cleaned = CLEANER.span(span(failure=failure)).failure
+    assert (cleaned.type, cleaned.entry) == ("E", entry)
+    assert len(cleaned.text) < 32_768
 
 
 def test_a_stack_trace_that_cannot_be_written_is_told():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tracelog.ecs.encode import encode
 from tracelog.ecs.fields import timestamp
+from tracelog.ecs.found import flat
 from tracelog.ecs.line import line_document
 from tracelog.record import Failure, LineRecord, Origin, Resource
 
@@ -77,8 +78,23 @@ def test_a_line_outside_of_any_span_has_no_ids():
 
 def test_a_line_encodes_to_its_document():
     """JSON of a line is its document, in one line."""
-    assert json.loads(encode(LINE)) == line_document(LINE)
+    assert flat(json.loads(encode(LINE))) == line_document(LINE)
     assert b"\n" not in encode(LINE._replace(message="two\nlines"))
+
+
+def test_a_stored_line_is_nested():
+    """Every field lies in the object that ECS puts it in; labels stay as they were given."""
+    stored = json.loads(encode(LINE))
+    assert stored["log"] == {
+        "level": "error",
+        "logger": "shop.cart",
+        "origin": {"file": {"name": "cart.py", "line": 31}, "function": "pay"},
+    }
+    assert stored["process"] == {"pid": os.getpid(), "thread": {"name": "MainThread"}}
+    assert stored["event"] == {"dataset": "shop.log"}
+    assert stored["error"] == {"type": "Refused", "message": "no funds", "stack_trace": "Traceback…"}
+    assert (stored["url"], stored["labels"]) == ({"path": "/pay"}, {"order": 7, "customer": {"name": "Ann"}})
+    assert not [name for name in stored if "." in name]
 
 
 @given(st.integers(0, 4_000_000_000 * 10**9))

@@ -7,10 +7,14 @@ import os
 from importlib.metadata import version
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracelog.ecs.encode import encode
+from tracelog.ecs.fields import EXPLICIT
+from tracelog.ecs.found import flat
 from tracelog.ecs.span import span_document
-from tracelog.record import Event, Failure, Kind, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status
 
 TRACE, PARENT, ENTRY, SPAN = (
     "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -169,6 +173,7 @@ def test_the_result_of_a_transaction(attributes, result):
             {"db.system": "redis", "server.address": "::1", "server.port": 6379},
             ("db", "redis", "[::1]:6379"),
         ),
+        (Kind.CLIENT, {"db.system": 5}, ("external", None, "external")),
         (Kind.PRODUCER, {}, ("messaging", None, "messaging")),
         (Kind.PRODUCER, {"messaging.system": "kafka", "server.address": 5}, ("messaging", "kafka", "kafka")),
     ],
@@ -222,4 +227,76 @@ def test_a_span_encodes_to_one_line_of_json():
     """JSON of a span is its document, in one line."""
     told = record(operation="two\nlines", attributes={"x": "木"})
     assert b"\n" not in encode(told)
-    assert json.loads(encode(told)) == span_document(told)
+    assert flat(json.loads(encode(told))) == span_document(told)
+
+
+def test_what_is_stored_is_nested():
+    """Kibana's APM pages read objects in objects, so that is what an encoded span is, every field in one place."""
+    told = child(
+        kind=Kind.CLIENT, attributes={"http.request.method": "GET", "http.request.body.size": 3, "a.b": {"c.d": 1}}
+    )
+    stored = json.loads(encode(told))
+    assert stored["trace"] == {"id": TRACE}
+    assert stored["parent"] == {"id": ENTRY}
+    assert stored["processor"] == {"event": "span"}
+    assert stored["transaction"] == {"id": ENTRY}
+    assert stored["span"] == {
+        "id": SPAN,
+        "kind": "client",
+        "name": "look up",
+        "type": "external",
+        "subtype": "http",
+        "duration": {"us": 12345},
+        "destination": {"service": {"resource": "http"}},
+    }
+    assert stored["event"] == {"action": "look up", "outcome": "success", "duration": 12345678}
+    assert stored["http"] == {"request": {"method": "GET", "body": {"bytes": 3}}}
+    assert stored["labels"] == {"a.b": {"c.d": 1}}
+    assert stored["service"] == {
+        "name": "shop",
+        "version": "1.2",
+        "environment": "prod",
+        "node": {"name": "desk"},
+        "language": {"name": "python"},
+    }
+
+
+values = (
+    st.text(max_size=9) | st.integers(-9, 9) | st.booleans() | st.dictionaries(st.text(max_size=3), st.integers(-9, 9))
+)
+attributes = st.dictionaries(st.sampled_from(sorted(EXPLICIT)) | st.text(max_size=9), values, max_size=12)
+words = st.text(max_size=5)
+failures = st.builds(
+    Failure,
+    words,
+    words,
+    trace=st.none(),
+    text=words,
+    entry=st.none() | st.builds(Entry, words, st.sampled_from(Kind), words),
+)
+
+
+@given(attributes, st.sampled_from(Kind), st.none() | failures, st.booleans())
+def test_any_span_is_nested_and_reads_as_its_document(attributes, kind, failure, entry):
+    """Whatever its attributes are called, nothing but labels has a dotted name, and read flat it is the document."""
+    told = (record if entry else child)(attributes=attributes, kind=kind, failure=failure)
+    stored = json.loads(encode(told))
+    assert flat(stored) == json.loads(json.dumps(span_document(told)))
+    assert dotted({name: value for name, value in stored.items() if name != "labels"}) == []
+    said = [*stored.get("labels", {}), *(name for name in attributes if EXPLICIT.get(name, [""])[0] in flat(stored))]
+    assert attributes.keys() <= set(said)
+
+
+def dotted(value) -> list[str]:
+    """List the names with a dot in *value*, however deep they lie."""
+    if not isinstance(value, dict):
+        return []
+    return [name for name in value if "." in name] + [name for member in value.values() for name in dotted(member)]
+
+
+def test_two_attributes_of_one_field_are_both_kept():
+    """The first gets the field, the second stays under labels."""
+    told = {"http.request.body.size": 9, "http.request.body.bytes": 8, "event.duration": 7}
+    document = span_document(record(attributes=told))
+    assert document["http.request.body.bytes"] == 9
+    assert document["labels"] == {"http.request.body.bytes": 8, "event.duration": 7}

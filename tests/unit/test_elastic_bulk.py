@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelog.elastic.answers import Answer
-from tracelog.elastic.bulk import body_of, decided, joined
+from tracelog.elastic.bulk import Fate, body_of, decided, joined
 from tracelog.pipeline.exporter import SPANS, Line, Outcome, Refusal
 
 GENUINE = {"x-elastic-product": "Elasticsearch"}
@@ -42,11 +42,9 @@ def lines(count: int) -> list[Line]:
     return [Line(SPANS, f"key{number}", b'{"n":%d}' % number) for number in range(count)]
 
 
-def places(outcome: Outcome, count: int) -> list[int]:
-    """List all places that *outcome* speaks of; the stored ones, which it only counts, as those left over."""
-    told = [refusal.place for refusal in outcome.refused] + list(outcome.again)
-    assert len(set(told)) == len(told)
-    return sorted(told) + [-1] * (outcome.stored + outcome.already_there)
+def places(fate: Fate) -> list[int]:
+    """List all places that *fate* speaks of."""
+    return sorted([*fate.stored, *fate.already_there, *(refusal.place for refusal in fate.refused), *fate.again])
 
 
 @given(answers, st.integers(1, 6))
@@ -56,8 +54,7 @@ def test_every_document_is_in_exactly_one_part(answer, count):
     if outcome is None:
         assert count > 1
     else:
-        assert len(places(outcome, count)) == count
-        assert set(places(outcome, count)) <= {-1, *range(count)}
+        assert places(outcome) == list(range(count))
         assert bool(outcome.problem) == bool(outcome.again)
 
 
@@ -75,8 +72,8 @@ def test_items_are_settled_by_their_status(told):
     body = json.dumps({"items": [{"create": {"status": status}} for status in told]}).encode()
     outcome = decided(Answer(200, GENUINE, body), lines(len(told)), now=0.0)
     assert outcome is not None
-    assert outcome.stored == sum(200 <= status < 300 for status in told)
-    assert outcome.already_there == told.count(409)
+    assert list(outcome.stored) == [n for n, status in enumerate(told) if 200 <= status < 300]
+    assert list(outcome.already_there) == [n for n, status in enumerate(told) if status == 409]
     assert [refusal.place for refusal in outcome.refused] == [
         n for n, status in enumerate(told) if status in (400, 413)
     ]
@@ -100,7 +97,7 @@ def test_an_item_that_says_nothing_is_sent_again(item):
     body = json.dumps({"items": [{"create": {"status": 201}}, item]}).encode()
     outcome = decided(Answer(200, GENUINE, body), lines(2), now=0.0)
     assert outcome is not None
-    assert (outcome.stored, outcome.refused, outcome.again) == (1, (), (1,))
+    assert (outcome.stored, outcome.refused, outcome.again) == ((0,), (), (1,))
 
 
 def test_an_unknown_item_status_is_told_with_its_reason():
@@ -131,10 +128,51 @@ def test_retry_after_is_seconds_or_a_date(told, seconds):
 
 def test_parts_are_joined_by_their_places_in_the_whole():
     """Counts add up, places are those of the whole, the longest wait counts, and the first problem is told."""
-    first = Outcome(1, 1, (Refusal(0, "bad"),), (2,), 1.0, "")
-    second = Outcome(again=(0, 1), retry_after=5.0, problem="busy")
-    whole = joined([([4, 5, 6, 7, 8], first), ([1, 0], second)])
+    first = Fate((1,), (3,), (Refusal(0, "bad"),), (2,), 1.0, "")
+    second = Fate(again=(0, 1), retry_after=5.0, problem="busy")
+    whole = joined([([4, 5, 6, 7], first), ([1, 0], second)])
     assert whole == Outcome(1, 1, (Refusal(4, "bad"),), (0, 1, 6), 5.0, "busy")
+
+
+STORED, THERE, AGAIN = Fate(stored=(0,)), Fate(already_there=(0,)), Fate(again=(0,), problem="busy")
+REFUSED = Fate(refused=(Refusal(0, "bad"),))
+
+
+@pytest.mark.parametrize(
+    ("fates", "whole"),
+    [
+        ((STORED, STORED), Outcome(stored=1)),
+        ((STORED, THERE), Outcome(stored=1)),
+        ((THERE, STORED), Outcome(stored=1)),
+        ((THERE, THERE), Outcome(already_there=1)),
+        ((STORED, REFUSED), Outcome(refused=(Refusal(0, "bad"),))),
+        ((REFUSED, REFUSED), Outcome(refused=(Refusal(0, "bad"),))),
+        ((STORED, AGAIN), Outcome(again=(0,), problem="busy")),
+        ((REFUSED, AGAIN), Outcome(again=(0,), problem="busy")),
+    ],
+)
+def test_a_line_of_two_documents_has_one_fate(fates, whole):
+    """It is done with when both are, sent again if either is, and otherwise refused if either is."""
+    assert joined([([0], fate) for fate in fates]) == whole
+
+
+fates = st.lists(st.sampled_from("sard"), max_size=6).map(
+    lambda told: Fate(
+        tuple(n for n, kind in enumerate(told) if kind == "s"),
+        tuple(n for n, kind in enumerate(told) if kind == "a"),
+        tuple(Refusal(n, "bad") for n, kind in enumerate(told) if kind == "r"),
+        tuple(n for n, kind in enumerate(told) if kind == "d"),
+    )
+)
+
+
+@given(st.lists(fates, max_size=4))
+def test_no_line_is_counted_twice(parts):
+    """However many documents a line has, in whatever requests, it is in exactly one part of the whole."""
+    outcome = joined([(range(len(places(part))), part) for part in parts])
+    count = max((len(places(part)) for part in parts), default=0)
+    assert outcome.stored + outcome.already_there + len(outcome.refused) + len(outcome.again) == count
+    assert not {refusal.place for refusal in outcome.refused} & set(outcome.again)
 
 
 @given(st.text(), st.dictionaries(st.text(), st.integers()))

@@ -227,6 +227,30 @@ def test_an_event_rendered_in_ecs_stays_one():
     assert line.failure == Failure("ValueError", "no stock", None, STACK)
 
 
+def test_a_nested_line_of_ecs_stays_an_event():
+    """Objects in objects, as our renderers write them, or dotted names among them, as others do, read the same."""
+    nested = {
+        "ecs": {"version": "8.11"},
+        "message": "sold out",
+        "log.level": "warning",
+        "log": {"logger": "orders", "origin": {"file": {"name": "b.py", "line": 9}, "function": "sell"}},
+        "event": {"dataset": "shop.log"},
+        "trace": {"id": "t"},
+        "span": {"id": "s"},
+        "error": {"stack_trace": STACK},
+        "labels": {"sku": "A-1"},
+    }
+    line = line_of_log_record(logged(json.dumps(nested)))
+    assert (line.message, line.logger, line.trace_id, line.span_id) == ("sold out", "orders", "t", "s")
+    assert (line.origin, line.fields) == (Origin("b.py", 9, "sell"), {"sku": "A-1"})
+    assert line.failure == Failure("ValueError", "no stock", None, STACK)
+
+
+def test_an_event_with_a_field_of_its_own_called_ecs_is_an_event():
+    """What structlog calls the event is text, and stays the message."""
+    assert said(json.dumps({"event": "hello", "ecs": {"version": 1}})) == ("hello", {"ecs": {"version": 1}})
+
+
 @pytest.mark.parametrize("labels", ["text", 5, None, ["a"], {}])
 def test_labels_of_another_shape_cost_no_line(labels):
     """JSON that only looks like ECS is still a line."""
@@ -263,7 +287,7 @@ anything = st.recursive(
     max_leaves=10,
 )
 known = st.sampled_from(
-    ["event", "message", "level", "logger", "exception", "stack", "pathname", "lineno", "labels", "ecs.version"]
+    ["event", "message", "level", "logger", "exception", "stack", "pathname", "lineno", "labels", "ecs.version", "ecs"]
 )
 
 

@@ -78,6 +78,43 @@ def test_a_line_may_bring_its_stack_as_text():
     assert Failure("E", "m").stack() == ""
 
 
+def raised_through(error, *functions):
+    """Raise *error* through each of *functions*, outermost first, and take it down here."""
+    try:
+        functions[0](error, *functions[1:])
+    except type(error) as passed:
+        return failure_of(passed)
+
+
+def hand_on(error, *functions):
+    """Raise *error*, or let others do it."""
+    if not functions:
+        raise error
+    functions[0](error, *functions[1:])
+
+
+def other(error, *functions):
+    """Raise *error* somewhere else."""
+    raise error
+
+
+def test_a_failure_follows_what_it_was_further_in():
+    """The exception's stack only grows outwards; one of another type, or by another way, is another."""
+    error = ValueError("x")
+    inside = raised_through(error, hand_on)
+    assert raised_through(error, hand_on, hand_on).follows(inside)
+    assert inside.follows(inside)
+    assert not raised_through(ValueError("x"), other).follows(inside)
+    assert not raised_through(ValueError("x"), hand_on, other).follows(inside)
+    assert not raised_through(KeyError("x"), hand_on).follows(inside)
+
+
+def test_failures_without_stacks_follow_by_their_type():
+    """Where neither stack could be taken down nothing else tells them apart."""
+    assert Failure("E", "m").follows(Failure("E", "n"))
+    assert not Failure("E", "m").follows(Failure("F", "m"))
+
+
 def test_kinds_and_outcomes_are_words():
     """They compare and encode as the words of OpenTelemetry and ECS."""
     assert [kind.value for kind in Kind] == ["internal", "server", "client", "producer", "consumer"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tracelog.context import RANDOM, SAMPLED, TraceContext, pairs_of
 from tracelog.ids import RandomIds
 from tracelog.plain import MAX_KEYS
-from tracelog.record import Event, Failure, Kind, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status
 from tracelog.sampling import LEFT_OUT
 from tracelog.span import MAX_EVENTS
 from tracelog.testing import EPOCH_NS, Recorder
@@ -267,7 +267,7 @@ def test_failures(tracer, recorder):
         tracer.start_server_span(None, "GET /").fail(reason).finish()
     exception, words, nothing = (record.failure for record in recorder.spans)
     assert (exception.type, exception.message) == ("ValueError", "no stock")
-    assert (words, nothing) == (Failure("", "no stock"), None)
+    assert (words, nothing) == (Failure("", "no stock", entry=Entry("GET /", Kind.SERVER)), None)
     assert {record.status for record in recorder.spans} == {Status.FAILURE}
 
 

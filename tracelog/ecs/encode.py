@@ -6,16 +6,31 @@ from functools import lru_cache
 
 import orjson
 
+from tracelog.ecs.failure import error_document
 from tracelog.ecs.fields import constants
 from tracelog.ecs.line import line_fields
 from tracelog.ecs.span import span_fields
 from tracelog.record import Record, Resource, SpanRecord
+
+#: Nearly no span has it, and looking for it costs next to nothing.
+_MARK = b'"grouping_key"'
 
 
 def encode(record: Record) -> bytes:
     """Turn a finished span or a log line into one line of JSON."""
     fields = span_fields(record) if isinstance(record, SpanRecord) else line_fields(record)
     return orjson.dumps(fields)[:-1] + _ending(record.resource)
+
+
+def error_of(body: bytes) -> bytes | None:
+    """Make the document of the failure that an encoded span tells of; None for all others, and for what is no span."""
+    if _MARK not in body:
+        return None
+    try:
+        document = error_document(orjson.loads(body))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return None if document is None else orjson.dumps(document)
 
 
 @lru_cache(maxsize=64)

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from os import getpid
 from typing import Any
 
-from tracelog.record import Failure, Resource
+from tracelog.record import Resource
 
 ECS_VERSION = "8.11.0"
 
-_TEXT = frozenset({str})
-_WHOLE = frozenset({int})
-
-#: Attribute (OpenTelemetry's name, ECS's own, or both) → the explicit field and the types that it can hold. A value of
+#: Attribute (OpenTelemetry's name, ECS's own, or both) → the explicit field and the type that it can hold. A value of
 #: any other type would get the whole document refused, so it stays where every type is welcome: under ``labels``.
-EXPLICIT: Mapping[str, tuple[str, frozenset[type]]] = {
-    "client.address": ("client.address", _TEXT),
-    "client.port": ("client.port", _WHOLE),
-    "error.type": ("error.type", _TEXT),
-    "event.duration": ("event.duration", _WHOLE),
-    "http.request.body.bytes": ("http.request.body.bytes", _WHOLE),
-    "http.request.body.size": ("http.request.body.bytes", _WHOLE),
-    "http.request.method": ("http.request.method", _TEXT),
-    "http.response.body.bytes": ("http.response.body.bytes", _WHOLE),
-    "http.response.body.size": ("http.response.body.bytes", _WHOLE),
-    "http.response.status_code": ("http.response.status_code", _WHOLE),
-    "http.route": ("http.route", _TEXT),
-    "network.protocol.name": ("network.protocol", _TEXT),
-    "server.address": ("server.address", _TEXT),
-    "server.port": ("server.port", _WHOLE),
-    "url.domain": ("url.domain", _TEXT),
-    "url.full": ("url.full", _TEXT),
-    "url.original": ("url.original", _TEXT),
-    "url.path": ("url.path", _TEXT),
-    "url.query": ("url.query", _TEXT),
-    "url.scheme": ("url.scheme", _TEXT),
-    "user_agent.original": ("user_agent.original", _TEXT),
+EXPLICIT: Mapping[str, tuple[str, type]] = {
+    "client.address": ("client.address", str),
+    "client.port": ("client.port", int),
+    "error.type": ("error.type", str),
+    "event.duration": ("event.duration", int),
+    "http.request.body.bytes": ("http.request.body.bytes", int),
+    "http.request.body.size": ("http.request.body.bytes", int),
+    "http.request.method": ("http.request.method", str),
+    "http.response.body.bytes": ("http.response.body.bytes", int),
+    "http.response.body.size": ("http.response.body.bytes", int),
+    "http.response.status_code": ("http.response.status_code", int),
+    "http.route": ("http.route", str),
+    "network.protocol.name": ("network.protocol", str),
+    "server.address": ("server.address", str),
+    "server.port": ("server.port", int),
+    "url.domain": ("url.domain", str),
+    "url.full": ("url.full", str),
+    "url.original": ("url.original", str),
+    "url.path": ("url.path", str),
+    "url.query": ("url.query", str),
+    "url.scheme": ("url.scheme", str),
+    "user_agent.original": ("user_agent.original", str),
+}
+
+#: The same with each field taken apart: type, outermost object, the objects in between, name in the innermost.
+_PLACES: Mapping[str, tuple[type, str, Sequence[str], str]] = {
+    name: (kind, field.split(".")[0], field.split(".")[1:-1], field.split(".")[-1])
+    for name, (field, kind) in EXPLICIT.items()
 }
 
 
@@ -47,45 +50,44 @@ def add_attributes(document: dict[str, Any], attributes: Mapping[str, Any]) -> N
     """Put each of *attributes* into its explicit field, or, where that is taken or does not fit, under ``labels``."""
     labels: dict[str, Any] = {}
     for name, value in attributes.items():
-        known = EXPLICIT.get(name)
-        if known is not None and type(value) in known[1] and known[0] not in document:
-            document[known[0]] = value
-        else:
-            labels[name] = value
+        place = _PLACES.get(name)
+        if place is not None and type(value) is place[0]:
+            _, root, between, last = place
+            within: dict[str, Any]
+            if root in document:
+                within = document[root]
+            else:
+                within = document[root] = {}
+            for parent in between:
+                within = within.setdefault(parent, {})
+            if last not in within:
+                within[last] = value
+                continue
+        labels[name] = value
     if labels:
         document["labels"] = labels
 
 
-def add_failure(document: dict[str, Any], failure: Failure) -> None:
-    """Put *failure* into the ``error.*`` fields, those that have something to say."""
-    told = {"error.type": failure.type, "error.message": failure.message, "error.stack_trace": failure.stack()}
-    document.update({name: value for name, value in told.items() if value})
-
-
 @lru_cache(maxsize=64)
 def constants(resource: Resource) -> Mapping[str, Any]:
-    """Return the fields that all documents of *resource* share; they must not be changed."""
-    named = {
-        "service.version": resource.version,
-        "service.environment": resource.environment,
-        "service.node.name": resource.host,
-        "host.name": resource.host,
-        "host.hostname": resource.host,
+    """Return the objects that all documents of *resource* share, and that no document has anything else in."""
+    service = {"name": resource.service, "version": resource.version, "environment": resource.environment}
+    document: dict[str, Any] = {
+        "ecs": {"version": ECS_VERSION},
+        "service": {name: value for name, value in service.items() if value or name == "name"},
+        "agent": {"name": "tracelog", "version": agent_version()},
     }
-    return {
-        "ecs.version": ECS_VERSION,
-        "service.name": resource.service,
-        "service.language.name": "python",
-        "agent.name": "tracelog",
-        "agent.version": agent_version(),
-        **{name: value for name, value in named.items() if value},
-    }
+    document["service"]["language"] = {"name": "python"}
+    if resource.host:
+        document["service"]["node"] = {"name": resource.host}
+        document["host"] = {"name": resource.host, "hostname": resource.host}
+    return document
 
 
-def started(at_ns: int) -> dict[str, Any]:
-    """Begin a document: when, and by which process."""
+def process() -> dict[str, Any]:
+    """Tell which process this is."""
     # Read now, not with the constants: those of a forked child are those of its parent.
-    return {"@timestamp": timestamp(at_ns), "process.pid": os.getpid()}
+    return {"pid": getpid()}
 
 
 def timestamp(at_ns: int) -> str:
@@ -95,8 +97,7 @@ def timestamp(at_ns: int) -> str:
     >>> timestamp(1_700_000_000_000_000_007)
     '2023-11-14T22:13:20.000000007Z'
     """
-    seconds, rest = divmod(at_ns, 1_000_000_000)
-    return f"{_to_the_second(seconds)}.{rest:09d}Z"
+    return f"{_to_the_second(at_ns // 1_000_000_000)}.{str(at_ns).zfill(9)[-9:]}Z"
 
 
 @lru_cache(maxsize=256)

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-#: One stored document: dotted ECS names (``trace.id``) to plain values, no nesting except below ``labels``.
+from tracelog.plain import is_dict
+
+#: One stored document as it is read: dotted ECS names (``trace.id``) to plain values, no nesting except below
+#: ``labels``.
 Document = dict[str, Any]
+
+_LABELS = "labels"
+
+
+def flat(document: Mapping[str, Any]) -> Document:
+    """
+    Read a document as it is stored, however much of it is nested.
+
+    >>> flat({"trace": {"id": "a"}, "span.id": "b", "log": {"origin.function": "f"}, "labels": {"deep": {"n": 1}}})
+    {'trace.id': 'a', 'span.id': 'b', 'log.origin.function': 'f', 'labels': {'deep': {'n': 1}}}
+    """
+    told: Document = {}
+    _spread(document, "", told)
+    return told
+
+
+def _spread(members: Mapping[str, Any], prefix: str, told: Document) -> None:
+    """Add *members* to *told*, each under its full name."""
+    for name, value in members.items():
+        full = prefix + name
+        if is_dict(value) and full != _LABELS:
+            _spread(value, f"{full}.", told)
+        else:
+            told[full] = value
 
 
 class Found(NamedTuple):

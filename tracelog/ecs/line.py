@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracelog.ecs.fields import add_attributes, add_failure, constants, started
-from tracelog.record import LineRecord, Origin
+from tracelog.ecs.failure import add_failure
+from tracelog.ecs.fields import add_attributes, constants, process, timestamp
+from tracelog.ecs.found import Document, flat
+from tracelog.record import LineRecord
 
 
-def line_document(record: LineRecord) -> dict[str, Any]:
-    """Turn *record* into a flat document: dotted names to plain values, nested only under ``labels``."""
-    return {**line_fields(record), **constants(record.resource)}
+def line_document(record: LineRecord) -> Document:
+    """Turn *record* into its document as a search reads it."""
+    return flat({**line_fields(record), **constants(record.resource)})
 
 
 def line_fields(record: LineRecord) -> dict[str, Any]:
     """Turn *record* into its document, but for what all documents of its resource share."""
-    document = started(record.at_ns)
-    document["message"] = record.message
-    document["log.level"] = record.level
-    document["event.dataset"] = f"{record.resource.service}.log"
-    for name, value in (
-        ("log.logger", record.logger),
-        ("trace.id", record.trace_id),
-        ("span.id", record.span_id),
-        ("transaction.id", record.entry_id),
-        ("process.thread.name", record.thread),
-    ):
-        if value:
-            document[name] = value
-    if record.origin is not None:
-        _add_origin(document, record.origin)
+    document: dict[str, Any] = {
+        "@timestamp": timestamp(record.at_ns),
+        "process": process(),
+        "message": record.message,
+        "log": _log(record),
+        "event": {"dataset": f"{record.resource.service}.log"},
+    }
+    if record.trace_id:
+        document["trace"] = {"id": record.trace_id}
+    if record.span_id:
+        document["span"] = {"id": record.span_id}
+    if record.entry_id:
+        document["transaction"] = {"id": record.entry_id}
+    if record.thread:
+        document["process"]["thread"] = {"name": record.thread}
     if record.fields:
         add_attributes(document, record.fields)
     if record.failure is not None:
@@ -37,8 +39,12 @@ def line_fields(record: LineRecord) -> dict[str, Any]:
     return document
 
 
-def _add_origin(document: dict[str, Any], origin: Origin) -> None:
-    """Add where in the source the line was written."""
-    document["log.origin.file.name"] = origin.file
-    document["log.origin.file.line"] = origin.line
-    document["log.origin.function"] = origin.function
+def _log(record: LineRecord) -> dict[str, Any]:
+    """Tell how loud the line was, who wrote it, and where in the source."""
+    log: dict[str, Any] = {"level": record.level}
+    if record.logger:
+        log["logger"] = record.logger
+    if record.origin is not None:
+        file, line, function = record.origin
+        log["origin"] = {"file": {"name": file, "line": line}, "function": function}
+    return log

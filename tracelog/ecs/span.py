@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracelog.ecs.fields import add_attributes, add_failure, constants, started, timestamp
+from tracelog.ecs.failure import add_error, add_failure, transaction_type
+from tracelog.ecs.fields import add_attributes, constants, process, timestamp
+from tracelog.ecs.found import Document, flat
 from tracelog.record import Event, Kind, SpanRecord
 
-_EXITS = frozenset({Kind.CLIENT, Kind.PRODUCER})
+_TRANSACTION, _SPAN = {"event": "transaction"}, {"event": "span"}
 
-_TRANSACTION_TYPES: Mapping[Kind, str] = {Kind.SERVER: "request", Kind.CONSUMER: "messaging"}
+_EXITS = frozenset({Kind.CLIENT, Kind.PRODUCER})
 
 #: Attribute that names a system → ``span.type``; the first that a span has decides, its value is ``span.subtype``.
 _SYSTEMS: tuple[tuple[str, str], ...] = (
@@ -20,9 +22,10 @@ _SYSTEMS: tuple[tuple[str, str], ...] = (
     ("rpc.system.name", "external"),
     ("rpc.system", "external"),
 )
+_SYSTEM_NAMES = frozenset(name for name, _ in _SYSTEMS)
 
 #: Attributes that only a call over HTTP has.
-_OF_HTTP = ("http.request.method", "url.full", "http.response.status_code")
+_OF_HTTP = frozenset({"http.request.method", "url.full", "http.response.status_code"})
 
 #: Names of the status codes of gRPC, in their order.
 _GRPC = (
@@ -32,64 +35,65 @@ _GRPC = (
 )
 
 
-def span_document(record: SpanRecord) -> dict[str, Any]:
-    """Turn *record* into a flat document: dotted names to plain values, nested only under ``labels`` and events."""
-    return {**span_fields(record), **constants(record.resource)}
+def span_document(record: SpanRecord) -> Document:
+    """Turn *record* into its document as a search reads it."""
+    return flat({**span_fields(record), **constants(record.resource)})
 
 
 def span_fields(record: SpanRecord) -> dict[str, Any]:
     """Turn *record* into its document, but for what all documents of its resource share."""
-    document = started(record.started_ns)
-    document["timestamp.us"] = record.started_ns // 1000
-    document["trace.id"] = record.trace_id
-    document["span.id"] = record.span_id
-    document["transaction.id"] = record.entry_id
-    document["span.kind"] = record.kind.value
-    document["event.action"] = record.operation
-    document["event.outcome"] = record.status.value
-    document["event.duration"] = record.duration_ns
-    document["tracelog.children"] = record.children
-    document["tracelog.calls"] = record.calls
-    document["tracelog.weight"] = record.weight
+    is_entry = record.entry_id == record.span_id
+    document: dict[str, Any] = {
+        "@timestamp": timestamp(record.started_ns),
+        "timestamp": {"us": record.started_ns // 1000},
+        "process": process(),
+        "processor": _TRANSACTION if is_entry else _SPAN,
+        "trace": {"id": record.trace_id},
+        "transaction": _transaction(record) if is_entry else {"id": record.entry_id},
+        "span": {"id": record.span_id, "kind": record.kind} if is_entry else _span(record),
+        "event": {"action": record.operation, "outcome": record.status, "duration": record.duration_ns},
+        "tracelog": {"children": record.children, "calls": record.calls, "weight": record.weight},
+    }
     if record.parent_id:
-        document["parent.id"] = record.parent_id
+        document["parent"] = {"id": record.parent_id}
     if record.attributes:
         add_attributes(document, record.attributes)
-    (_add_transaction if record.entry_id == record.span_id else _add_span)(document, record)
     if record.failure is not None:
         add_failure(document, record.failure)
+        add_error(document, record)
     if record.events:
-        document["tracelog.events"] = [_event(event) for event in record.events]
+        document["tracelog"]["events"] = [_event(event) for event in record.events]
     return document
 
 
-def _add_transaction(document: dict[str, Any], record: SpanRecord) -> None:
-    """Add what an entry span has of its own."""
-    document["processor.event"] = "transaction"
-    document["transaction.name"] = record.operation
-    document["transaction.type"] = _transaction_type(record)
-    document["transaction.result"] = _result(record)
-    document["transaction.sampled"] = True
-    document["transaction.duration.us"] = record.duration_ns // 1000
+def _transaction(record: SpanRecord) -> dict[str, Any]:
+    """Tell what an entry span has of its own."""
+    return {
+        "id": record.entry_id,
+        "name": record.operation,
+        "type": transaction_type(record.kind, record.attributes.get("transaction.type")),
+        "result": _result(record),
+        "sampled": True,
+        "duration": {"us": record.duration_ns // 1000},
+    }
 
 
-def _add_span(document: dict[str, Any], record: SpanRecord) -> None:
-    """Add what any other span has of its own."""
-    document["processor.event"] = "span"
-    document["span.name"] = record.operation
-    document["span.duration.us"] = record.duration_ns // 1000
+def _span(record: SpanRecord) -> dict[str, Any]:
+    """Tell what any other span has of its own."""
     kind, subtype = _span_type(record)
-    document["span.type"] = kind
+    span: dict[str, Any] = {
+        "id": record.span_id,
+        "kind": record.kind,
+        "name": record.operation,
+        "type": kind,
+        "duration": {"us": record.duration_ns // 1000},
+    }
     if subtype:
-        document["span.subtype"] = subtype
+        span["subtype"] = subtype
     if record.kind in _EXITS:
-        document["span.destination.service.resource"] = _resource(record.attributes) or subtype or kind
-
-
-def _transaction_type(record: SpanRecord) -> str:
-    """Say what kind of work came in: an attribute ``transaction.type`` decides, then the span's kind."""
-    told = record.attributes.get("transaction.type")
-    return told if isinstance(told, str) and told else _TRANSACTION_TYPES.get(record.kind, "job")
+        resource = _resource(record.attributes) or subtype or kind
+        span["destination"] = {"service": {"resource": resource}}
+    return span
 
 
 def _result(record: SpanRecord) -> str:
@@ -106,7 +110,7 @@ def _result(record: SpanRecord) -> str:
 def _span_type(record: SpanRecord) -> tuple[str, str]:
     """Say what a span spends its time on: ``span.type`` and ``span.subtype``."""
     attributes = record.attributes
-    if attributes:
+    if not _SYSTEM_NAMES.isdisjoint(attributes):
         for name, kind in _SYSTEMS:
             system = attributes.get(name)
             if isinstance(system, str):
@@ -114,7 +118,7 @@ def _span_type(record: SpanRecord) -> tuple[str, str]:
     if record.kind is Kind.PRODUCER:
         return "messaging", ""
     if record.kind is Kind.CLIENT:
-        return "external", "http" if any(name in attributes for name in _OF_HTTP) else ""
+        return "external", "" if _OF_HTTP.isdisjoint(attributes) else "http"
     return "app", "internal"
 
 

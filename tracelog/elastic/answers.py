@@ -12,7 +12,8 @@ import orjson
 SETUP = "run `tracelog setup --elasticsearch URL` once"
 CREDENTIALS = "check TRACELOG_API_KEY, or TRACELOG_USERNAME and TRACELOG_PASSWORD"
 PRIVILEGES = (
-    "the key or user needs the privileges auto_configure and create_doc on traces-apm.tracelog-* and logs-tracelog-*"
+    "the key or user needs the privileges auto_configure and create_doc on traces-apm.tracelog-*, logs-tracelog-* and"
+    " logs-apm.tracelog-*"
 )
 TOO_OLD = "tracelog needs Elasticsearch ≥ 8.13"
 CHECK_URL = "check that the URL is that of an Elasticsearch"

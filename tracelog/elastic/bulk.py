@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -37,6 +37,17 @@ _CURES: tuple[tuple[int, Trouble], ...] = (
 )
 
 
+class Fate(NamedTuple):
+    """What became of each document of a request, by its place in it; the rest as in an Outcome."""
+
+    stored: tuple[int, ...] = ()
+    already_there: tuple[int, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    again: tuple[int, ...] = ()
+    retry_after: float | None = None
+    problem: str = ""
+
+
 def body_of(lines: Iterable[Line]) -> bytes:
     """Write the body of a bulk request that creates each of *lines* once."""
     return b"".join(b'{"create":{"_id":' + orjson.dumps(line.key) + b"}}\n" + line.body + b"\n" for line in lines)
@@ -47,7 +58,7 @@ def sendable(line: Line) -> bool:
     return line.body.startswith(b"{") and b"\n" not in line.body
 
 
-def decided(answer: Answer, lines: Sequence[Line], now: float) -> Outcome | None:
+def decided(answer: Answer, lines: Sequence[Line], now: float) -> Fate | None:
     """
     Say what *answer* means for each of *lines*; None asks to send them in two halves.
 
@@ -66,31 +77,37 @@ def decided(answer: Answer, lines: Sequence[Line], now: float) -> Outcome | None
     return kept(len(lines), _why(answer), retry_after(answer, now))
 
 
-def kept(count: int, problem: str, wait: float | None = None) -> Outcome:
+def kept(count: int, problem: str, wait: float | None = None) -> Fate:
     """Keep all *count* lines, because of *problem*."""
-    return Outcome(again=tuple(range(count)), retry_after=wait, problem=problem)
+    return Fate(again=tuple(range(count)), retry_after=wait, problem=problem)
 
 
-def joined(parts: Iterable[tuple[Sequence[int], Outcome]]) -> Outcome:
-    """Add outcomes up; each comes with the places that its lines have in the whole."""
-    stored = there = 0
-    refused: list[Refusal] = []
-    again: list[int] = []
+def joined(parts: Iterable[tuple[Sequence[int], Fate]]) -> Outcome:
+    """
+    Add up what became of documents to what became of lines; each part comes with the lines that its documents are of.
+
+    A line of several documents is to be sent again if one of them is, else refused if one of them is; it was already
+    there if all of them were.
+    """
+    stored: set[int] = set()
+    there: set[int] = set()
+    refused: dict[int, Refusal] = {}
+    again: set[int] = set()
     waits: list[float] = []
     problem = ""
     for places, part in parts:
-        stored += part.stored
-        there += part.already_there
-        refused += [replace_place(refusal, places) for refusal in part.refused]
-        again += [places[place] for place in part.again]
+        stored.update(places[place] for place in part.stored)
+        there.update(places[place] for place in part.already_there)
+        for place, reason in part.refused:
+            refused.setdefault(places[place], Refusal(places[place], reason))
+        again.update(places[place] for place in part.again)
         waits += [] if part.retry_after is None else [part.retry_after]
         problem = problem or part.problem
-    return Outcome(stored, there, tuple(refused), tuple(sorted(again)), max(waits, default=None), problem)
-
-
-def replace_place(refusal: Refusal, places: Sequence[int]) -> Refusal:
-    """Say where a refused line stands in the whole."""
-    return Refusal(places[refusal.place], refusal.reason)
+    dead = refused.keys() - again
+    stored -= again | dead
+    there -= again | dead | stored
+    refusals = tuple(refusal for place, refusal in refused.items() if place in dead)
+    return Outcome(len(stored), len(there), refusals, tuple(sorted(again)), max(waits, default=None), problem)
 
 
 def addressed(outcome: Outcome, destination: str) -> Outcome:
@@ -104,18 +121,19 @@ def _items(answer: Answer) -> Sequence[Any] | None:
     return cast("Sequence[Any]", found) if isinstance(found, list) else None
 
 
-def _settled(items: Sequence[Any], answer: Answer, now: float) -> Outcome:
+def _settled(items: Sequence[Any], answer: Answer, now: float) -> Fate:
     """Sort the documents by what was said of each."""
-    stored = there = 0
+    stored: list[int] = []
+    there: list[int] = []
     refused: list[Refusal] = []
     again: list[int] = []
     statuses: dict[int, str] = {}
     for place, item in enumerate(items):
         status, reason = _said(item)
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            stored += 1
+            stored.append(place)
         elif status == HTTPStatus.CONFLICT:
-            there += 1
+            there.append(place)
         elif status == HTTPStatus.BAD_REQUEST:
             refused.append(Refusal(place, reason))
         elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -124,7 +142,7 @@ def _settled(items: Sequence[Any], answer: Answer, now: float) -> Outcome:
             again.append(place)
             statuses.setdefault(status, reason)
     wait = retry_after(answer, now) if again else None
-    return Outcome(stored, there, tuple(refused), tuple(again), wait, _cure(statuses))
+    return Fate(tuple(stored), tuple(there), tuple(refused), tuple(again), wait, _cure(statuses))
 
 
 def _said(item: Any) -> tuple[int, str]:
@@ -153,7 +171,7 @@ def _cure(statuses: dict[int, str]) -> str:
     return f"it could not store documents (status {status}{', ' + reason if reason else ''}); they are kept"
 
 
-def _misread(answer: Answer, lines: Sequence[Line]) -> Outcome | None:
+def _misread(answer: Answer, lines: Sequence[Line]) -> Fate | None:
     """Deal with a body that could not be read as a whole."""
     kind, reason = error_of(answer)
     if kind in MISCONFIGURED or not _of_parsing(kind):
@@ -178,9 +196,9 @@ def _is_document(body: bytes) -> bool:
         return False
 
 
-def _refused(reason: str) -> Outcome:
+def _refused(reason: str) -> Fate:
     """Refuse the one line that was sent."""
-    return Outcome(refused=(Refusal(0, reason),))
+    return Fate(refused=(Refusal(0, reason),))
 
 
 def _strange(answer: Answer, items: Sequence[Any] | None) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tracelog.ecs.encode import encode
+from tracelog.ecs.encode import encode, error_of
 from tracelog.elastic.address import ElasticAddress
-from tracelog.elastic.bulk import NO_DOCUMENT, addressed, body_of, decided, joined, kept, sendable
+from tracelog.elastic.bulk import NO_DOCUMENT, Fate, addressed, body_of, decided, joined, kept, sendable
 from tracelog.elastic.connection import NDJSON, Connection, target
-from tracelog.elastic.names import data_stream, stream
+from tracelog.elastic.names import DATASETS, ERRORS, data_stream, stream
 from tracelog.errors import DestinationError
 from tracelog.pipeline.exporter import LINES, SPANS, Line, Outcome, Refusal
 from tracelog.record import Record, SpanRecord
@@ -18,9 +18,16 @@ from tracelog.record import Record, SpanRecord
 _ANSWER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
 
 
+#: What the key of a failure's document adds to that of its span.
+_OF_ERROR = "-error"
+
+#: The documents to be sent to one stream, each with the place of the line that it is of.
+Parcel = list[tuple[int, Line]]
+
+
 class ElasticExporter:
     """
-    Ships spans and log lines into two data streams, with the bulk API.
+    Ships spans, log lines, and failures as documents of their own, into three data streams with the bulk API.
 
     Asks for ``auto_configure`` and ``create_doc`` on them, nothing else, and never for ``GET /``. Raises InvalidSetting
     for an address that cannot be used; whether somebody is there shows with the first batch.
@@ -28,10 +35,10 @@ class ElasticExporter:
 
     def __init__(self, address: ElasticAddress) -> None:
         self._connection = Connection(address)
-        self._heads = {kind: data_stream(kind, address.namespace) for kind in (SPANS, LINES)}
+        self._heads = {kind: data_stream(kind, address.namespace) for kind in DATASETS}
         self._targets = {
             kind: target(stream(kind, address.namespace), "_bulk", require_data_stream="true", filter_path=_ANSWER)
-            for kind in (SPANS, LINES)
+            for kind in DATASETS
         }
 
     def encode(self, record: Record, /) -> bytes:
@@ -40,40 +47,46 @@ class ElasticExporter:
 
     def send(self, lines: Sequence[Line], /) -> Outcome:
         """Ship *lines*, each kind to its own stream, and say what became of each; it raises for none of them."""
-        parts: list[tuple[Sequence[int], Outcome]] = []
-        for kind in self._targets:
-            places = [place for place, line in enumerate(lines) if line.kind == kind and sendable(line)]
-            parts += self._shipped(kind, places, lines)
-        broken = tuple(
-            Refusal(place, NO_DOCUMENT)
-            for place, line in enumerate(lines)
-            if line.kind not in self._targets or not sendable(line)
-        )
-        parts.append((range(len(lines)), Outcome(refused=broken)))
+        spans, others = _of_kind(SPANS, lines), _of_kind(LINES, lines)
+        known = {place for place, _ in (*spans, *others)}
+        broken = tuple(Refusal(place, NO_DOCUMENT) for place in range(len(lines)) if place not in known)
+        parts = [*self._shipped(SPANS, spans), *self._shipped(LINES, others), (range(len(lines)), Fate(refused=broken))]
+        # A span that is to be sent again brings its failure with it then.
+        waiting = set(joined(parts).again)
+        parts += self._shipped(ERRORS, self._errors((place, line) for place, line in spans if place not in waiting))
         return addressed(joined(parts), str(self._connection.address))
 
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
 
-    def _shipped(self, kind: str, places: Sequence[int], lines: Sequence[Line]) -> list[tuple[Sequence[int], Outcome]]:
-        """Ship the lines at *places*; halve where that helps, and stop where nothing gets through."""
-        waiting = [places] if places else []
-        parts: list[tuple[Sequence[int], Outcome]] = []
+    def _errors(self, spans: Iterable[tuple[int, Line]]) -> Parcel:
+        """Make the documents of the failures that *spans* tell of."""
+        found = ((place, line.key, error_of(line.body)) for place, line in spans)
+        return [
+            (place, Line(ERRORS, key + _OF_ERROR, self._heads[ERRORS] + document[1:]))
+            for place, key, document in found
+            if document is not None
+        ]
+
+    def _shipped(self, kind: str, parcel: Parcel) -> list[tuple[Sequence[int], Fate]]:
+        """Ship the documents of *parcel*; halve where that helps, and stop where nothing gets through."""
+        waiting = [parcel] if parcel else []
+        parts: list[tuple[Sequence[int], Fate]] = []
         while waiting:
             group = waiting.pop()
-            outcome = self._sent(kind, [lines[place] for place in group])
-            if outcome is None:
+            fate = self._sent(kind, [line for _, line in group])
+            if fate is None:
                 middle = len(group) // 2
                 waiting += [group[middle:], group[:middle]]
                 continue
-            parts.append((group, outcome))
-            if len(outcome.again) == len(group):
-                parts += [(rest, kept(len(rest), outcome.problem, outcome.retry_after)) for rest in waiting]
+            parts.append((_places(group), fate))
+            if len(fate.again) == len(group):
+                parts += [(_places(rest), kept(len(rest), fate.problem, fate.retry_after)) for rest in waiting]
                 break
         return parts
 
-    def _sent(self, kind: str, lines: Sequence[Line]) -> Outcome | None:
+    def _sent(self, kind: str, lines: Sequence[Line]) -> Fate | None:
         """Make one request, and decide what its answer means; None asks for halves."""
         try:
             answer = self._connection.call("POST", self._targets[kind], body_of(lines), NDJSON)
@@ -81,3 +94,13 @@ class ElasticExporter:
             problem = f"{error.problem}; {error.advice}" if error.advice else error.problem
             return kept(len(lines), f"{problem}; everything is kept and sent again")
         return decided(answer, lines, time.time())
+
+
+def _of_kind(kind: str, lines: Sequence[Line]) -> Parcel:
+    """Find the lines of *kind* that can be sent."""
+    return [(place, line) for place, line in enumerate(lines) if line.kind == kind and sendable(line)]
+
+
+def _places(parcel: Parcel) -> list[int]:
+    """List the places of the lines that the documents of *parcel* are of."""
+    return [place for place, _ in parcel]

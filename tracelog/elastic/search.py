@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from tracelog.ecs.found import Document, Found
+from tracelog.ecs.found import Document, Found, flat
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.answers import Answer, parsed
 from tracelog.elastic.connection import Connection, target
@@ -23,7 +23,7 @@ MOST = 10_000
 #: Seconds between tries while the first shard of a stream is being made.
 _PAUSES = (0.1, 0.3, 0.6, 1.0, 2.0)
 
-_READ = "the key or user needs the privilege read on traces-apm.tracelog-* and logs-tracelog-*"
+_READ = f"the key or user needs the privilege read on {stream(SPANS, '*')} and {stream(LINES, '*')}"
 
 
 class ElasticSearch:
@@ -51,7 +51,7 @@ class ElasticSearch:
         if min_duration_ns:
             wanted.append({"range": {"event.duration": {"gte": min_duration_ns}}})
         hits, _ = self._page(SPANS, {**_query(wanted, "desc"), "size": min(limit, MOST)})
-        return [hit["_source"] for hit in hits]
+        return [flat(hit["_source"]) for hit in hits]
 
     def close(self) -> None:
         """Close the connections."""
@@ -61,7 +61,7 @@ class ElasticSearch:
         """Find the documents of one kind in order of time, and tell whether there are more."""
         pages = list(self._pages(kind, trace_id))
         # What is stored while pages are turned can show a document twice.
-        found = {hit["_index"] + hit["_id"]: hit["_source"] for hits, _ in pages for hit in hits}
+        found = {hit["_index"] + hit["_id"]: flat(hit["_source"]) for hits, _ in pages for hit in hits}
         # The stream of spans sorts by milliseconds.
         ordered = sorted(found.values(), key=lambda document: str(document.get("@timestamp", "")))
         return ordered, pages[-1][1] > MOST

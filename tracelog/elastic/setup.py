@@ -10,10 +10,9 @@ import orjson
 
 from tracelog.elastic.answers import Answer, error_of, parsed, short
 from tracelog.elastic.connection import Connection, target
-from tracelog.elastic.names import stream
+from tracelog.elastic.names import DATASETS, stream, streams
 from tracelog.elastic.templates import COMPONENTS, INDEX_TEMPLATES, RETENTION, VERSION, Template, templates
 from tracelog.errors import DestinationError
-from tracelog.pipeline.exporter import LINES, SPANS
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 REMOVED, ABSENT, FOREIGN, IN_USE = "removed", "not there", "not ours", "in use"
@@ -158,7 +157,7 @@ def _removed(connection: Connection, step: Step) -> Step:
 
 def _deletions(name: str) -> tuple[Request, ...]:
     """Give the request that deletes the stored documents, after which the template can go."""
-    for kind in (SPANS, LINES):
+    for kind in DATASETS:
         if stream(kind, "*").removesuffix("-*") in name:
             return (Request("DELETE", target("_data_stream", stream(kind, "*"))),)
     return ()
@@ -187,12 +186,12 @@ def _streams_renewed(connection: Connection, changed: Iterable[Request]) -> list
 
 def _streams(connection: Connection) -> Iterable[str]:
     """Name the data streams of ours, in every namespace; those of the address where names may not be looked up."""
-    pattern = target("_resolve", "index", ",".join(stream(kind, "*") for kind in (SPANS, LINES)))
+    pattern = target("_resolve", "index", ",".join(streams("*")))
     answer = connection.call("GET", pattern)
     if answer.status == HTTPStatus.OK:
         found: list[dict[str, Any]] = (parsed(answer) or {}).get("data_streams", [])
         return [str(entry["name"]) for entry in found]
-    return [stream(kind, connection.address.namespace) for kind in (SPANS, LINES)]
+    return streams(connection.address.namespace)
 
 
 def _tried(connection: Connection, name: str, status: str, request: Request) -> Step:

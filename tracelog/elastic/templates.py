@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from tracelog.elastic.names import stream
+from tracelog.elastic.names import ERRORS, stream
 from tracelog.pipeline.exporter import LINES, SPANS
 
 #: Grows with each release that changes a template; an older tracelog leaves the templates of a newer one alone.
@@ -53,9 +53,13 @@ def templates(retention: str) -> list[Template]:
         _component("tracelog-common", _COMMON, _settings()),
         _component("tracelog-spans", _OF_SPANS),
         _component("tracelog-lines", _OF_LINES),
+        _component("tracelog-errors", _OF_ERRORS),
         _index_template(SPANS, ("traces@mappings", "tracelog-common", "tracelog-spans", "traces@custom"), retention),
         _index_template(
             LINES, ("logs@mappings", "ecs@mappings", "tracelog-common", "tracelog-lines", "logs@custom"), retention
+        ),
+        _index_template(
+            ERRORS, ("logs@mappings", "ecs@mappings", "tracelog-common", "tracelog-errors", "logs@custom"), retention
         ),
     ]
 
@@ -96,8 +100,10 @@ _OF_SPANS: Mapping[str, Any] = {
     **_fields(
         _KEYWORD,
         (
-            *("processor.event", "span.destination.service.resource", "span.kind", "span.name", "span.subtype"),
-            *("span.type", "transaction.name", "transaction.result", "transaction.type"),
+            *("error.culprit", "error.grouping_key", "error.id", "processor.event"),
+            *("span.destination.service.resource", "span.kind", "span.name", "span.subtype", "span.type"),
+            *("tracelog.entry.name", "tracelog.entry.type"),
+            *("transaction.name", "transaction.result", "transaction.type"),
         ),
     ),
     **_fields(
@@ -115,6 +121,21 @@ _OF_LINES: Mapping[str, Any] = {
     "message": _TEXT,
     **_fields(_KEYWORD, ("log.level", "log.logger", "log.origin.file.name", "log.origin.function")),
     "log.origin.file.line": _LONG,
+}
+
+_OF_ERRORS: Mapping[str, Any] = {
+    "@timestamp": {"type": "date"},
+    **_fields(
+        _KEYWORD,
+        (
+            *("error.culprit", "error.exception.module", "error.exception.type", "error.grouping_key"),
+            *("error.grouping_name", "error.id", "processor.event", "transaction.name", "transaction.type"),
+        ),
+    ),
+    **_fields(_TEXT, ("error.exception.message", "error.log.message", "message")),
+    **_fields({"type": "boolean"}, ("error.exception.handled", "transaction.sampled")),
+    "error.exception.stacktrace": {"type": "object", "enabled": False},
+    "timestamp.us": _LONG,
 }
 
 

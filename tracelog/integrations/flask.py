@@ -209,6 +209,7 @@ def _say(exchange: Exchange) -> None:
     told = {
         "http.request.method": method,
         "http.route": route,
+        "url.path": span.attributes.get("url.path", ""),
         "http.response.status_code": exchange.status,
         "event.duration": span.duration_ns,
     }

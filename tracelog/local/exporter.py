@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tracelog.ecs.encode import encode
+from tracelog.ecs.found import Document, flat
 from tracelog.local.database import BUSY_SECONDS, abandon, failure, open_to_write
 from tracelog.local.place import default_path
 from tracelog.pipeline.exporter import SPANS, Line, Outcome, Refusal
@@ -110,7 +111,7 @@ def _sorted_out(lines: Sequence[Line]) -> tuple[list[Row], list[Row], tuple[Refu
     refused: list[Refusal] = []
     for place, line in enumerate(lines):
         try:
-            document = orjson.loads(line.body)
+            document = flat(orjson.loads(line.body))
             row = _span_row(line, document) if line.kind == SPANS else _line_row(line, document)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             refused.append(Refusal(place, f"this is no document of a span or a line: {error!r}"))
@@ -119,7 +120,7 @@ def _sorted_out(lines: Sequence[Line]) -> tuple[list[Row], list[Row], tuple[Refu
     return spans, others, tuple(refused)
 
 
-def _span_row(line: Line, document: Mapping[str, Any]) -> Row:
+def _span_row(line: Line, document: Document) -> Row:
     """Lay out one span."""
     return (
         line.key,
@@ -133,6 +134,6 @@ def _span_row(line: Line, document: Mapping[str, Any]) -> Row:
     )
 
 
-def _line_row(line: Line, document: Mapping[str, Any]) -> Row:
+def _line_row(line: Line, document: Document) -> Row:
     """Lay out one log line; outside of any span it has no trace id."""
     return line.key, document.get("trace.id", ""), document["@timestamp"], document["service.name"], line.body

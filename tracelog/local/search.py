@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from tracelog.ecs.found import Document, Found
+from tracelog.ecs.found import Document, Found, flat
 from tracelog.local.database import failure, open_to_read
 from tracelog.local.place import default_path
 
@@ -59,7 +59,7 @@ class LocalSearch:
             if connection is None:
                 return []
             try:
-                return [orjson.loads(body) for (body,) in connection.execute(query, values)]
+                return [flat(orjson.loads(body)) for (body,) in connection.execute(query, values)]
             finally:
                 connection.close()
         except (sqlite3.Error, OSError, ValueError) as error:

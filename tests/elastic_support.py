@@ -9,14 +9,20 @@ from itertools import count
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
+from tracelog.ecs.found import Document, flat
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.exporter import ElasticExporter
 from tracelog.elastic.names import stream
 from tracelog.pipeline.exporter import LINES, SPANS, Line
-from tracelog.record import Kind, LineRecord, Resource, SpanRecord, Status
+from tracelog.record import Entry, Failure, Kind, LineRecord, Resource, SpanRecord, Status
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NOON = 1_763_899_200_000_000_000
+STACK = """Traceback (most recent call last):
+  File "/srv/shop/pay.py", line 9, in charge
+    raise DeclinedError("no funds")
+shop.pay.DeclinedError: no funds
+"""
 RESOURCE = Resource("shop", "1.2", "test", "desk")
 
 _numbers = count(1)
@@ -36,6 +42,12 @@ def span(**told: Any) -> SpanRecord:
         attributes={},
     )
     return record._replace(**told)
+
+
+def failed_span(**told: Any) -> SpanRecord:
+    """Make the span of a request that failed with an exception of its own; *told* are the fields that matter."""
+    failure = Failure("shop.pay.DeclinedError", "no funds", None, STACK, Entry("POST /pay", Kind.SERVER))
+    return span(status=Status.FAILURE, failure=failure)._replace(**told)
 
 
 def line(**told: Any) -> LineRecord:
@@ -61,12 +73,12 @@ def asked(address: ElasticAddress, method: str, path: str, body: Any = None) -> 
         return json.load(answer)
 
 
-def found(address: ElasticAddress, kind: str, query: str) -> list[dict[str, Any]]:
-    """Find documents of one kind by a query string, as Kibana's search bar would."""
+def found(address: ElasticAddress, kind: str, query: str) -> list[Document]:
+    """Find documents of one kind by a query string, as Kibana's search bar would, and read them flat."""
     name = stream(kind, address.namespace)
     asked(address, "POST", f"/{name}/_refresh")
     body = {"query": {"query_string": {"query": query}}, "size": 100}
-    return [hit["_source"] for hit in asked(address, "POST", f"/{name}/_search", body)["hits"]["hits"]]
+    return [flat(hit["_source"]) for hit in asked(address, "POST", f"/{name}/_search", body)["hits"]["hits"]]
 
 
 class Reply(NamedTuple):
