@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
 import zlib
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +28,17 @@ DEADLINE = 30.0
 
 #: zlib's window for gzip's own head and tail.
 _GZIP = 31
+
+_asking: ContextVar[bool] = ContextVar("tracelog_asking", default=False)
+
+
+def _not_of_ours(record: logging.LogRecord) -> bool:
+    return not _asking.get()
+
+
+# The transport logs each request at INFO: a line per batch in the logs of an application that shows such lines. What
+# others ask through it is logged as ever.
+logging.getLogger("elastic_transport.transport").addFilter(_not_of_ours)
 
 
 class Connection:
@@ -50,6 +63,7 @@ class Connection:
         if body is not None:
             headers |= {"content-type": content_type, "content-encoding": "gzip"}
             body = compressed(body)
+        token = _asking.set(True)
         try:
             meta, content = self._opened().perform_request(
                 method, target, body=body, headers=headers, request_timeout=self._deadline
@@ -57,6 +71,8 @@ class Connection:
         except elastic_transport.TransportError as error:
             problem, advice = explained(error, self._deadline)
             raise DestinationError(str(self.address), problem, advice) from error
+        finally:
+            _asking.reset(token)
         return Answer(meta.status, {name.lower(): value for name, value in meta.headers.items()}, content)
 
     def ask(self, method: str, target: str, body: Any = None, *, expected: frozenset[int] = frozenset()) -> Answer:
