@@ -7,18 +7,24 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from elastic_node import free_port
 
 from tracelog.cli.demo import is_whole
 from tracelog.cli.reading import text
 from tracelog.cli.tree import Tree, grow
+from tracelog.demo.command import command_line
+from tracelog.demo.customers import ShopClosedError, wait_for
 from tracelog.demo.services import ServiceError, running
-from tracelog.demo.traffic import BROWSE, DECLINED, RECEIPT, SCENES, SLOW, Visit, visits
+from tracelog.demo.traffic import BROWSE, BUSY, DECLINED, RECEIPT, SCENES, SLOW, Visit, visits
 from tracelog.ecs.found import Found, Search
 from tracelog.elastic.search import ElasticSearch
 from tracelog.errors import DestinationError
@@ -27,6 +33,7 @@ from tracelog.local import LocalSearch
 WAIT_SECONDS = 60
 
 DEMO = [sys.executable, "-m", "tracelog", "demo"]
+PART = [sys.executable, "-m", "tracelog.demo"]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -45,6 +52,35 @@ def run(home: Path, *command: str, **settings: str) -> subprocess.CompletedProce
         encoding="utf-8",
         timeout=2 * WAIT_SECONDS,
     )
+
+
+@contextmanager
+def started(home: Path, *command: str, quiet: bool = False, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a part of the shop inside the block; a *quiet* one has nobody who reads what it says."""
+    process = subprocess.Popen(
+        [*PART, *command],
+        env={**environment(home), **settings},
+        stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def line_with(process: subprocess.Popen[str], words: str) -> str:
+    """Read what a process says up to the line with *words*."""
+    said = ""
+    for line in process.stdout:
+        if words in line:
+            return line
+        said += line
+    pytest.fail(f"it never said {words!r} but:\n{said}")
 
 
 def children_of(pid: int) -> set[int]:
@@ -117,17 +153,21 @@ SERVICES_OF = {
     "browse": {"shop", "stock"},
     "buy a teapot": {"shop", "stock", "payment"},
     "buy a piano, slowly": {"shop", "stock", "payment"},
+    "pay at a busy bank": {"shop", "stock", "payment"},
     "want a samovar": {"shop", "stock"},
+    "want a unicorn": {"shop", "stock"},
     "pay with a bad card": {"shop", "stock", "payment"},
     "read a receipt": {"shop"},
 }
 
 #: What a service logs in each scene, its line for the finished request included.
 LINES_OF = {
-    "browse": 4,
+    "browse": 5,
     "buy a teapot": 8,
     "buy a piano, slowly": 10,
+    "pay at a busy bank": 9,
     "want a samovar": 5,
+    "want a unicorn": 5,
     "pay with a bad card": 8,
     "read a receipt": 6,
 }
@@ -172,6 +212,126 @@ def test_the_slow_call_is_slow_where_it_waits(tmp_path):
     assert waits["ask the warehouse"] >= 400_000_000
     receipt = trees[next(visit.trace_id for visit in seen if visit.scene == RECEIPT)]
     assert [text(line, "message") for line in receipt.nodes[0].lines].count("receipt row written") == 5
+
+
+def test_lines_outside_of_any_request_are_kept_too(tmp_path):
+    """What services say when they start, and what a thread says now and then, is there under no trace at all."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}"):
+        pass
+    lines = LocalSearch(path).trace("").lines
+    said = {(text(line, "service.name"), text(line, "message")) for line in lines}
+    assert {("payment", "connected to the bank"), ("shop", "the shop is open")} <= said
+    assert ("stock", "only 2 of piano left, time to order") in said
+    assert {text(line, "service.version") for line in lines} == {"1.4.2"}
+    assert {text(line, "span.id") for line in lines} == {""}
+
+
+def test_the_shop_shows_every_level_and_several_exceptions(tmp_path):
+    """A chart of levels misses none of the five, and two services log exceptions, of three kinds."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}") as urls:
+        seen = list(visits(urls["shop"], 0))
+    search = LocalSearch(path)
+    lines = [line for trace_id in ["", *(visit.trace_id for visit in seen)] for line in search.trace(trace_id).lines]
+    assert {text(line, "log.level") for line in lines} == {"debug", "info", "warning", "error", "critical"}
+    raised = {(text(line, "service.name"), text(line, "error.type")) for line in lines if "error.type" in line}
+    assert {(service, kind.rpartition(".")[2]) for service, kind in raised} == {
+        ("payment", "CardDeclinedError"),
+        ("payment", "BankBusyError"),
+        ("stock", "UnknownGoodsError"),
+    }
+
+
+def test_the_busy_bank_is_asked_twice(tmp_path):
+    """Each attempt is a span of its own, the first one failed, and the request as a whole went well."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}") as urls:
+        seen = list(visits(urls["shop"], 0))
+    tree = whole_trees(LocalSearch(path), seen)[next(visit.trace_id for visit in seen if visit.scene == BUSY)]
+    asked = [node.span for node in tree.nodes if text(node.span, "event.action") == "ask the bank"]
+    assert [text(span, "event.outcome") for span in asked] == ["failure", "success"]
+    assert text(tree.roots[0].span, "event.outcome") == "success"
+
+
+def test_customers_visit_the_shop_and_leave_after_their_time(tmp_path):
+    """They play every scene, in the shop that the environment names."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}") as urls:
+        done = run(tmp_path, *PART, "customers", "--seconds", "0", SHOP_SHOP_URL=urls["shop"])
+    assert done.returncode == 0, done.stderr
+    assert len(LocalSearch(path).recent(service="shop")) == len(SCENES)
+
+
+def test_customers_wait_while_the_shop_is_away_and_leave_when_told(tmp_path):
+    """Said once each: that it does not answer, and that it answers again; SIGTERM is a good end."""
+    port = str(free_port())
+    # Nobody is behind the shop: its answers are 500, and answers all the same.
+    shop = ("shop", "--port", port)
+    with started(tmp_path, "customers", SHOP_SHOP_URL=f"http://127.0.0.1:{port}") as customers:
+        with started(tmp_path, *shop, quiet=True, TRACELOG_EXPORT="none:"):
+            line_with(customers, "customers enter")
+        line_with(customers, "the shop does not answer")
+        with started(tmp_path, *shop, quiet=True, TRACELOG_EXPORT="none:"):
+            assert "the shop answers again" in customers.stdout.readline()
+            customers.terminate()
+            assert customers.wait(WAIT_SECONDS) == 0
+
+
+def test_customers_do_not_wait_for_ever_for_a_shop_to_open():
+    """Where nobody listens, a sentence says where the shop was looked for and what names another."""
+    with pytest.raises(ShopClosedError) as caught:
+        wait_for("http://127.0.0.1:9", 0)
+    assert "http://127.0.0.1:9 after 0 seconds" in str(caught.value)
+    assert "SHOP_SHOP_URL" in str(caught.value)
+
+
+def test_a_service_listens_where_it_is_told_and_sends_with_the_key_of_a_file(tmp_path):
+    """As a container it is reached from outside, and its only credential is the key that another one left."""
+    given: list[str] = []
+    taken = threading.Event()
+
+    class Elastic(BaseHTTPRequestHandler):
+        """Looks at who is sending, and takes nothing."""
+
+        def do_POST(self) -> None:
+            given.append(self.headers["Authorization"])
+            self.send_error(503)
+            taken.set()
+
+        def log_message(self, *_) -> None:
+            """Say nothing."""
+
+    (tmp_path / "writer").write_text("a2V5OmtleQ==\n")
+    with HTTPServer(("127.0.0.1", 0), Elastic) as elastic:
+        threading.Thread(target=elastic.serve_forever, args=(0.01,), daemon=True).start()
+        settings = {"TRACELOG_EXPORT": f"http://127.0.0.1:{elastic.server_port}"}
+        command = ("payment", "--host", "0.0.0.0", "--api-key-file", str(tmp_path / "writer"))  # noqa: S104 - as a container
+        with started(tmp_path, *command, **settings) as payment:
+            port = line_with(payment, "listening on http://0.0.0.0:").rpartition(":")[2].strip()
+            wait_for(f"http://127.0.0.1:{port}", WAIT_SECONDS)
+            assert taken.wait(WAIT_SECONDS)
+            payment.terminate()
+            payment.stdout.read()
+            assert payment.wait(WAIT_SECONDS) == 0
+        elastic.shutdown()
+    assert set(given) == {"ApiKey a2V5OmtleQ=="}
+
+
+def test_a_key_that_is_not_there_ends_the_service_with_a_sentence(tmp_path):
+    """Without its credential a service does not begin, and says which file it looked for."""
+    done = run(tmp_path, *PART, "stock", "--api-key-file", str(tmp_path / "writer"))
+    assert done.returncode == 1
+    assert str(tmp_path / "writer") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_part_listens_on_loopback_unless_told(capsys):
+    """Nothing of the demo is reached from another machine by accident; what is no part of the shop is refused."""
+    assert command_line().parse_args(["stock"]).host == "127.0.0.1"
+    with pytest.raises(SystemExit):
+        command_line().parse_args(["bakery"])
+    assert "bakery" in capsys.readouterr().err
 
 
 def test_the_demo_shows_a_trace_and_commands_that_work(tmp_path):

@@ -1,6 +1,6 @@
-"""Runs one service of the shop: ``python -m tracelog.demo shop``."""
+"""Runs one part of the shop: ``python -m tracelog.demo shop``."""
 
-from tracelog.demo.serving import run
+from tracelog.demo.command import run
 
 if __name__ == "__main__":
     run()

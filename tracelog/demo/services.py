@@ -22,6 +22,9 @@ _POLL = 0.02
 #: Settings that the services take over; any other one would make them another demo.
 _TAKEN_OVER = ("API_KEY", "USERNAME", "PASSWORD", "CA_CERTS", "NAMESPACE")
 
+#: What every service says of itself.
+_TOLD = {"TRACELOG_ENVIRONMENT": "demo", "TRACELOG_SERVICE_VERSION": "1.4.2"}
+
 
 class ServiceError(TracelogError):
     """A service of the demo did not start."""
@@ -95,6 +98,6 @@ def _environment(present: Mapping[str, str], name: str, export: str) -> dict[str
     """Set the environment of one service up from the *present* one."""
     kept = {key: value for key, value in present.items() if not key.startswith("TRACELOG_")}
     taken = {key: present[key] for part in _TAKEN_OVER if (key := f"TRACELOG_{part}") in present}
-    own = {"TRACELOG_SERVICE": name, "TRACELOG_EXPORT": export, "TRACELOG_ENVIRONMENT": "demo"}
+    own = {"TRACELOG_SERVICE": name, "TRACELOG_EXPORT": export, **_TOLD}
     # A proxy would keep the services from each other.
     return {**kept, **taken, **own, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "PYTHONUNBUFFERED": "1"}

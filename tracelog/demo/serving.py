@@ -1,15 +1,13 @@
-"""Serves one application on loopback until somebody says that it is enough."""
+"""Serves one application until somebody says that it is enough."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
 import sys
 import threading
 from importlib import import_module
-from types import FrameType
 
 from flask import Flask
 from werkzeug.serving import make_server
@@ -19,34 +17,21 @@ SERVICES = ("payment", "stock", "shop")
 LISTENING = "listening on "
 
 
-def run() -> None:
-    """Serve the application that the command line names."""
-    options = argparse.ArgumentParser(
-        "python -m tracelog.demo", description="Serve one service of the shop on loopback."
-    )
-    options.add_argument("name", choices=SERVICES)
-    options.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    options.add_argument("--attached", action="store_true", help="end when standard input does")
-    chosen = options.parse_args()
-    signal.signal(signal.SIGTERM, _leave)
-    if chosen.attached:
+def serve(name: str, host: str, port: int, *, attached: bool) -> None:
+    """Serve the application *name*; when *attached*, end with whoever started this process."""
+    if attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     # The line of tracelog for each request says what werkzeug's would say again.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    app: Flask = import_module(f"tracelog.demo.{chosen.name}").create_app()
-    server = make_server("127.0.0.1", chosen.port, app, threaded=True)
-    print(f"{LISTENING}http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201 - whoever started it reads this
+    app: Flask = import_module(f"tracelog.demo.{name}").create_app()
+    server = make_server(host, port, app, threaded=True)
+    # In one piece, since threads of the application write as well; whoever started this reads it.
+    sys.stdout.write(f"{LISTENING}http://{host}:{server.server_port}\n")
+    sys.stdout.flush()
     try:
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
     finally:
         server.server_close()
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    """Leave as a program does that has finished, so that what was traced is still sent."""
-    sys.exit(0)
 
 
 def _end_with_parent() -> None:

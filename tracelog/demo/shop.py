@@ -34,6 +34,7 @@ def create_app() -> Flask:
     app.add_url_rule("/products", view_func=products)
     app.add_url_rule("/checkout", view_func=checkout, methods=["POST"])
     app.add_url_rule("/receipts/<int:order>.csv", view_func=receipt)
+    log.info("the shop is open", stock=STOCK, payment=PAYMENT)
     return app
 
 
@@ -43,6 +44,7 @@ def products() -> list[dict[str, Any]]:
     with tracelog.span("rank", goods=len(goods)):
         time.sleep(0.004)
         goods.sort(key=lambda item: -item["stars"])
+        log.debug("ranked by stars", best=goods[0]["sku"])
     log.info("products listed", count=len(goods))
     return goods
 
@@ -53,8 +55,8 @@ def checkout() -> tuple[dict[str, Any], int]:
     log.info("checkout started", sku=order["sku"], pieces=order["pieces"])
     reserved = requests.post(f"{STOCK}/goods/{order['sku']}/reserve", json=order, timeout=SECONDS)
     if not reserved.ok:
-        log.warning("not enough in stock", sku=order["sku"])
-        return {"error": "sold out"}, 409
+        log.warning("the stock cannot deliver", sku=order["sku"], status=reserved.status_code)
+        return reserved.json(), reserved.status_code
     paid = requests.post(f"{PAYMENT}/charges", json={**order, **reserved.json()}, timeout=SECONDS)
     if not paid.ok:
         log.error("payment failed, the order is dropped", status=paid.status_code)

@@ -40,16 +40,18 @@ SOLD_OUT = Scene(
 DECLINED = Scene(
     "pay with a bad card", "POST", "/checkout", 502, {"sku": "kettle", "pieces": 2, "card": "4000000000000002"}
 )
+BUSY = Scene("pay at a busy bank", "POST", "/checkout", 201, {"sku": "teapot", "pieces": 1, "card": "378282246310005"})
+UNKNOWN = Scene("want a unicorn", "POST", "/checkout", 404, {"sku": "unicorn", "pieces": 1, "card": "5105105105105100"})
 RECEIPT = Scene("read a receipt", "GET", "/receipts/17.csv", 200)
 
-SCENES = (BROWSE, BUY, SLOW, SOLD_OUT, DECLINED, RECEIPT)
+SCENES = (BROWSE, BUY, SLOW, BUSY, SOLD_OUT, UNKNOWN, DECLINED, RECEIPT)
 
 #: After each scene has been played once: mostly what customers mostly do.
-_OFTEN = (BROWSE, BROWSE, BROWSE, BUY, BUY, BUY, RECEIPT, RECEIPT, SOLD_OUT, SLOW, DECLINED)
+_OFTEN = (BROWSE,) * 4 + (BUY,) * 4 + (RECEIPT,) * 3 + (BUSY, SOLD_OUT, UNKNOWN, SLOW, DECLINED)
 
 
-def visits(shop: str, seconds: float) -> Iterator[Visit]:
-    """Play each scene once, then others until *seconds* have passed."""
+def visits(shop: str, seconds: float, pause: float = PAUSE) -> Iterator[Visit]:
+    """Play each scene once, then others until *seconds* have passed, each after about *pause* seconds."""
     chance = random.Random(1)  # noqa: S311 - chooses scenes, guards nothing
     deadline = time.monotonic() + seconds
     with requests.Session() as session:
@@ -57,7 +59,7 @@ def visits(shop: str, seconds: float) -> Iterator[Visit]:
         for scene in SCENES:
             yield visit(session, shop, scene)
         while time.monotonic() < deadline:
-            time.sleep(PAUSE)
+            time.sleep(pause * chance.uniform(0.5, 1.5))
             yield visit(session, shop, chance.choice(_OFTEN))
 
 
