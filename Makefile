@@ -5,7 +5,7 @@ BIN := .venv/bin
 SETUP = @$(or $(PYTHON),python3) .ci/environment.py $(if $(PYTHON),--this-python)
 PYTEST = $(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest
 
-.PHONY: help demo test test-slow test-all lint clean
+.PHONY: help demo test test-slow test-all test-kibana dashboards lint clean
 .NOTPARALLEL:
 
 help: ## Say what can be made (this list)
@@ -25,14 +25,23 @@ test-slow: ## Run the long fault tests alone
 
 test-all: test test-slow ## Run all tests
 
+test-kibana: ## Look at the dashboards in a real Kibana, see kibana/README.md
+	$(SETUP) test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
+	$(PYTEST) tests/kibana $(ARGS)
+
+dashboards: ## Build kibana/tracelog.ndjson from its sources
+	$(SETUP) run
+	$(BIN)/python -m kibana
+
 lint: ## Check style, types and the layering of the modules
 	$(SETUP) lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict tracelog
+	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
 
 clean: ## Remove .venv and what tools left behind
 	rm -rf .venv .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
-	find tracelog tests benchmarks .ci -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tracelog tests benchmarks kibana docker .ci -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = str(ROOT / "constraints.txt")
 #: What must be in the wheel besides every module; a new data file is named here.
-DATA = ["tracelog/py.typed"]
+DATA = ["tracelog/kibana/tracelog.ndjson", "tracelog/py.typed"]
 
 IMPORT = """
 import sys, importlib.resources

@@ -18,7 +18,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry("tracelog.cli.demo:demo", "Run a small web shop, and look at one of its traces."),
-    "setup": Entry("tracelog.cli.setup:setup", "Prepare Elasticsearch: index templates and data streams."),
+    "setup": Entry("tracelog.cli.setup:setup", "Prepare Elasticsearch and Kibana: templates and dashboards."),
     "show": Entry("tracelog.cli.show:show", "Show one trace as a tree with its log lines, or list the latest."),
 }
 

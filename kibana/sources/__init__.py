@@ -1,0 +1,1 @@
+"""The sources: a data view, a search or a dashboard is changed here."""

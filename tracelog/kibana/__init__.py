@@ -1,0 +1,1 @@
+"""Kibana: bringing the dashboards into it."""
