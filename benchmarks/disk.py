@@ -34,7 +34,7 @@ SECONDS = 10.0
 BATCH = 500
 STEP_NS = 250_000_000
 
-_IDS = re.compile(rb'"(?:[0-9a-f]{32}|[0-9a-f]{16})"')
+_IDS = re.compile(rb'"id":("(?:[0-9a-f]{32}|[0-9a-f]{16})")')
 
 
 def main() -> None:
@@ -92,7 +92,7 @@ def again(recorded: list[list[tuple[str, bytes]]], at_ns: int) -> Iterator[tuple
         ids: dict[bytes, bytes] = {}
         begun = min(_begun(orjson.loads(body)) for _, body in trace)
         for kind, body in trace:
-            told = _IDS.sub(lambda found, ids=ids: _other(found[0], ids, chance), body)
+            told = _IDS.sub(lambda found, ids=ids: b'"id":' + _other(found[1], ids, chance), body)
             yield kind, _moved(orjson.loads(told), at_ns + number * STEP_NS - begun, chance)
 
 

@@ -69,7 +69,7 @@ def _over_time(
     visualization = {
         "preferredSeriesType": series,
         "layers": [layer],
-        "legend": {"isVisible": True, "position": legend, "showSingleSeries": True, "legendSize": "small"},
+        "legend": {"isVisible": True, "position": legend, "showSingleSeries": True, "legendSize": "medium"},
         "valueLabels": "hide",
         "fittingFunction": "None",
         "yTitle": unit,

@@ -263,32 +263,42 @@ def apm(page) -> Callable[[str], None]:
     return opened_there
 
 
+def visible(page: Any, text: str) -> Any:
+    """Find a text that is shown; the title of a page is not."""
+    return page.get_by_text(text).locator("visible=true").first
+
+
 def test_kibanas_own_pages_list_the_services(shop_in_kibana, page, picture, apm):
     """The inventory of services has those of the demo."""
     apm("services")
     for service in ("shop", "stock", "payment"):
-        page.get_by_role("link", name=service, exact=True).first.wait_for()
+        page.locator("a:visible", has_text=service).first.wait_for()
     page.wait_for_timeout(3000)
     picture("apm-services")
 
 
-def test_kibanas_own_pages_draw_a_trace(shop_in_kibana, page, picture, apm):
-    """The timeline of a trace has its spans, over all services, and its logs are on the next tab."""
+def test_the_waterfall_leads_to_kibanas_own_page_of_the_trace(shop_in_kibana, page, picture, apm):
+    """One click there; the timeline has the trace's spans over all services, and its logs are on the next tab."""
+    apm("services")
     declined = next(visit for visit in shop_in_kibana.seen if visit.status == BAD_GATEWAY)
-    apm(f"link-to/trace/{declined.trace_id}")
+    opened(page, "tracelog-trace", f"traceId%20:%20%22{declined.trace_id}%22")
+    page.wait_for_function("() => window.VEGA_DEBUG?.view?.signal('shown') > 0")
+    wide = waterfall(page).bounding_box()["width"]
+    waterfall(page).click(position={"x": wide - 60, "y": 18})
+    page.wait_for_url(re.compile("/app/apm/services/shop/transactions"))
     for name in ("POST /checkout", "POST /charges", "ask the bank"):
-        page.get_by_text(name, exact=True).first.wait_for()
-    page.get_by_text("ask the bank", exact=True).first.scroll_into_view_if_needed()
+        visible(page, name).wait_for()
+    visible(page, "ask the bank").scroll_into_view_if_needed()
     page.wait_for_timeout(3000)
     picture("apm-trace")
-    page.get_by_role("tab", name="Logs").click()
-    page.get_by_text("payment failed, the order is dropped").first.wait_for()
+    page.get_by_role("tab", name="Logs", exact=True).last.click()
+    visible(page, "payment failed, the order is dropped").wait_for()
 
 
 def test_kibanas_own_pages_group_errors(shop_in_kibana, page, picture, apm):
     """All cards that were declined are one group, whatever their amounts."""
     apm("services/payment/errors")
-    page.get_by_text("the bank declined").first.wait_for()
+    visible(page, "the bank declined").wait_for()
     page.wait_for_timeout(3000)
     picture("apm-errors")
     assert page.get_by_role("link", name=re.compile("the bank declined")).count() == 1

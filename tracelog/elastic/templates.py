@@ -26,6 +26,8 @@ INDEX_TEMPLATES = "_index_template"
 _KEYWORD: Mapping[str, Any] = {"type": "keyword", "ignore_above": 1024}
 _TEXT: Mapping[str, Any] = {"type": "text", "norms": False}
 _LONG: Mapping[str, Any] = {"type": "long"}
+#: Numbers that are added up, sorted by or shown, but hardly ever searched for: searching them still works, slower.
+_SHOWN: Mapping[str, Any] = {"type": "long", "index": False}
 
 
 class Template(NamedTuple):
@@ -75,18 +77,18 @@ _COMMON: Mapping[str, Any] = {
         (
             *("agent.name", "agent.version", "client.address", "ecs.version", "error.type", "event.action"),
             *("data_stream.dataset", "data_stream.namespace", "data_stream.type", "event.dataset", "event.outcome"),
-            *("host.hostname", "host.name", "http.request.method", "http.route", "network.protocol", "parent.id"),
+            *("host.hostname", "host.name", "http.request.method", "http.route", "network.protocol"),
             *("process.thread.name", "server.address", "service.environment", "service.language.name", "service.name"),
             *("service.node.name", "service.version", "span.id", "trace.id", "transaction.id", "url.domain"),
             *("url.full", "url.original", "url.path", "url.query", "url.scheme", "user_agent.original"),
         ),
     ),
+    # Searched for, and never counted: half of what it takes is saved.
+    "parent.id": {**_KEYWORD, "doc_values": False},
+    **_fields(_LONG, ("event.duration", "http.response.status_code")),
     **_fields(
-        _LONG,
-        (
-            *("client.port", "event.duration", "http.request.body.bytes", "http.response.body.bytes"),
-            *("http.response.status_code", "process.pid", "server.port"),
-        ),
+        _SHOWN,
+        ("client.port", "http.request.body.bytes", "http.response.body.bytes", "process.pid", "server.port"),
     ),
     **_fields(_TEXT, ("error.message", "error.stack_trace")),
     "labels": {"type": "flattened", "ignore_above": 1024},
@@ -100,17 +102,17 @@ _OF_SPANS: Mapping[str, Any] = {
     **_fields(
         _KEYWORD,
         (
-            *("error.culprit", "error.grouping_key", "error.id", "processor.event"),
+            *("error.culprit", "error.grouping_key", "processor.event"),
             *("span.destination.service.resource", "span.kind", "span.name", "span.subtype", "span.type"),
             *("tracelog.entry.name", "tracelog.entry.type"),
             *("transaction.name", "transaction.result", "transaction.type"),
         ),
     ),
-    **_fields(
-        _LONG,
-        ("span.duration.us", "timestamp.us", "tracelog.calls", "tracelog.children", "transaction.duration.us"),
-    ),
-    "tracelog.weight": {"type": "double"},
+    "transaction.duration.us": _LONG,
+    **_fields(_SHOWN, ("span.duration.us", "timestamp.us", "tracelog.calls", "tracelog.children")),
+    "tracelog.weight": {"type": "double", "index": False},
+    # The error document with this id is elsewhere, and is searched for there.
+    "error.id": {**_KEYWORD, "index": False, "doc_values": False},
     "transaction.sampled": {"type": "boolean"},
     "tracelog.events": {"type": "object", "enabled": False},
 }
@@ -120,7 +122,7 @@ _OF_LINES: Mapping[str, Any] = {
     "@timestamp": {"type": "date_nanos"},
     "message": _TEXT,
     **_fields(_KEYWORD, ("log.level", "log.logger", "log.origin.file.name", "log.origin.function")),
-    "log.origin.file.line": _LONG,
+    "log.origin.file.line": _SHOWN,
 }
 
 _OF_ERRORS: Mapping[str, Any] = {
@@ -135,7 +137,7 @@ _OF_ERRORS: Mapping[str, Any] = {
     **_fields(_TEXT, ("error.exception.message", "error.log.message", "message")),
     **_fields({"type": "boolean"}, ("error.exception.handled", "transaction.sampled")),
     "error.exception.stacktrace": {"type": "object", "enabled": False},
-    "timestamp.us": _LONG,
+    "timestamp.us": _SHOWN,
 }
 
 
