@@ -87,11 +87,11 @@ _WRONG = lines(
 
 _ROUTES = table(
     "Which routes are called, fail, or are slow?",
-    "One row for each service and operation, most requests first.",
+    "One row for each service and route, or whatever a service does without one; most requests first.",
     SPANS,
     {
         "service": top("service.name", "Service"),
-        "route": top("transaction.name", "Operation", size=50, by="requests"),
+        "route": top("transaction.name", "Route", size=50, by="requests"),
         "requests": total(WEIGHT, "Requests", format=WHOLE),
         **failing(),
         "p50": percentile(_DURATION, "p50", 50),
@@ -138,7 +138,7 @@ SERVICES = Dashboard(
     controls=(
         Control("Service", "service.name", SPANS),
         Control("Environment", "service.environment", SPANS),
-        Control("Operation", "transaction.name", SPANS),
+        Control("Route", "transaction.name", SPANS),
     ),
     rows=(
         Row(2, [(48, Links(LINKS))]),
