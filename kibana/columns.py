@@ -134,9 +134,9 @@ def formula(name: str, label: str, sign: str, left: Column, right: Column, forma
     }
 
 
-def failing(name: str = "failing", label: str = "Failed") -> dict[str, Column]:
+def failing() -> dict[str, Column]:
     """Divide what failed by all there was, both weighted by what sampling left out."""
-    return formula(name, label, "/", total(WEIGHT, "", only=FAILED), total(WEIGHT, ""), PERCENT)
+    return formula("failing", "Failed", "/", total(WEIGHT, "", only=FAILED), total(WEIGHT, ""), PERCENT)
 
 
 def is_helper(name: str) -> bool:

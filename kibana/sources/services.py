@@ -47,7 +47,7 @@ _HOW_WRONG = number(
     "What share of them failed?",
     "Requests with outcome failure, by all requests.",
     SPANS,
-    failing("failing", "Failed"),
+    failing(),
     query=REQUESTS,
     worry=(0.01, 0.05),
 )

@@ -46,7 +46,6 @@ TRACE_LINES = search(
     widths={"@timestamp": 280, "service.name": 140, "log.level": 110, "log.logger": 160, "span.id": 160},
 )
 
-
 _HOW_MANY = number("How many spans?", "Spans that are here.", SPANS, {"spans": count("Spans")})
 _SERVICES = number(
     "Over how many services?", "Services with a span.", SPANS, {"of": distinct("service.name", "Services")}
@@ -68,6 +67,13 @@ _OWED = number(
 )
 _SAID = number("How many log lines?", "Lines of the trace.", LINES, {"lines": count("Log lines")})
 
+_HINT = Note('Paste `traceId : "…"` into the search bar above, or click a trace.')
+_WATERFALL = Vega(
+    "Where did the time go?",
+    "The spans of one trace, each below the one that began it.",
+    json.loads(Path(__file__).with_name("waterfall.json").read_text(encoding="utf-8")),
+)
+
 SEARCHES = [TRACE_SPANS, TRACE_LINES]
 
 TRACE = Dashboard(
@@ -76,27 +82,9 @@ TRACE = Dashboard(
     about="What did one request do, in which service, and what went wrong in it?",
     controls=(),
     rows=(
-        Row(
-            2,
-            [
-                (24, Links(LINKS)),
-                (24, Note('Paste `traceId : "…"` into the search bar above, or click a trace.')),
-            ],
-        ),
+        Row(2, [(24, Links(LINKS)), (24, _HINT)]),
         Row(4, [(8, panel) for panel in (_HOW_MANY, _SERVICES, _DURATION_OF, _FAILED, _OWED, _SAID)]),
-        Row(
-            16,
-            [
-                (
-                    48,
-                    Vega(
-                        "Where did the time go?",
-                        "The spans of one trace, each below the one that began it.",
-                        json.loads(Path(__file__).with_name("waterfall.json").read_text(encoding="utf-8")),
-                    ),
-                )
-            ],
-        ),
+        Row(16, [(48, _WATERFALL)]),
         Row(12, [(48, Found("What was logged, in order?", TRACE_LINES["id"]))]),
         Row(12, [(48, Found("Which spans are there, in order?", TRACE_SPANS["id"]))]),
     ),
