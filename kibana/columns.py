@@ -95,7 +95,7 @@ def distinct(field: str, label: str) -> Column:
     return _number("unique_count", field, label, params={"emptyAsNull": False, "format": WHOLE})
 
 
-def formula(name: str, label: str, sign: str, left: Column, right: Column, format: Json) -> dict[str, Column]:  # noqa: PLR0917 - two sides and a sign
+def formula(name: str, label: str, sign: str, left: Column, right: Column, *, format: Json) -> dict[str, Column]:
     """
     Combine two numbers by *sign*, ``/`` or ``-``.
 
@@ -136,7 +136,7 @@ def formula(name: str, label: str, sign: str, left: Column, right: Column, forma
 
 def failing() -> dict[str, Column]:
     """Divide what failed by all there was, both weighted by what sampling left out."""
-    return formula("failing", "Failed", "/", total(WEIGHT, "", only=FAILED), total(WEIGHT, ""), PERCENT)
+    return formula("failing", "Failed", "/", total(WEIGHT, "", only=FAILED), total(WEIGHT, ""), format=PERCENT)
 
 
 def is_helper(name: str) -> bool:

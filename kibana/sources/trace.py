@@ -62,7 +62,7 @@ _OWED = number(
     "How many are still owed?",
     "Spans that others say they began, and that are not here: not arrived yet, or lost.",
     SPANS,
-    formula("owed", "Spans not arrived", "-", total("tracelog.children", ""), count("", only=INSIDE), WHOLE),
+    formula("owed", "Spans not arrived", "-", total("tracelog.children", ""), count("", only=INSIDE), format=WHOLE),
     worry=(0.5, 0.5),
 )
 _SAID = number("How many log lines?", "Lines of the trace.", LINES, {"lines": count("Log lines")})
