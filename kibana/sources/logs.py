@@ -73,7 +73,7 @@ _EXCEPTIONS = table(
     },
     query="error.type : *",
     sort="times",
-    widths={"type": 280, "service": 95, "times": 95, "traces": 95, "seen": 180},
+    widths={"type": 250, "service": 85, "times": 80, "traces": 85, "seen": 195},
 )
 _WRITERS = table(
     "Who writes lines without a trace?",
@@ -87,7 +87,7 @@ _WRITERS = table(
     },
     query=WITHOUT_TRACE,
     sort="times",
-    widths={"service": 110, "times": 95, "seen": 180},
+    widths={"service": 100, "times": 80, "seen": 195},
 )
 
 SEARCHES = [LATEST_ERRORS]

@@ -120,15 +120,15 @@ _CALLED = table(
     SPANS,
     {
         "service": top("service.name", "Service"),
-        "called": top("span.destination.service.resource", "Calls", size=20, by="calls"),
-        "calls": total(WEIGHT, "How often", format=WHOLE),
+        "called": top("span.destination.service.resource", "Calls to", size=20, by="calls"),
+        "calls": total(WEIGHT, "Times", format=WHOLE),
         **failing(),
         "p50": percentile(_DURATION, "p50", 50),
         "p95": percentile(_DURATION, "p95", 95),
     },
     query=CALLS,
     sort="calls",
-    widths={"service": 80, "called": 140, "calls": 105, "failing": 95, "p50": 95, "p95": 95},
+    widths={"service": 80, "called": 150, "calls": 85, "failing": 85, "p50": 85, "p95": 90},
 )
 
 SERVICES = Dashboard(
