@@ -198,5 +198,12 @@ def references(lens: Lens) -> list[Json]:
 
 
 def _ordered(columns: Mapping[str, Column]) -> list[str]:
-    """Put buckets before numbers: the order says which bucket lies in which."""
-    return sorted(columns, key=lambda name: not columns[name]["isBucketed"])
+    """
+    Put buckets before numbers, and time behind the other buckets: the order says which bucket lies in which.
+
+    With time outside, series would take their colours in the order in which they first appear.
+    """
+    return sorted(
+        columns,
+        key=lambda name: (not columns[name]["isBucketed"], columns[name]["operationType"] == "date_histogram"),
+    )

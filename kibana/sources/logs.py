@@ -73,7 +73,7 @@ _EXCEPTIONS = table(
     },
     query="error.type : *",
     sort="times",
-    widths={"type": 250, "service": 85, "times": 80, "traces": 85, "seen": 195},
+    widths={"service": 85, "times": 90, "traces": 85, "seen": 215},
 )
 _WRITERS = table(
     "Who writes lines without a trace?",
@@ -87,7 +87,7 @@ _WRITERS = table(
     },
     query=WITHOUT_TRACE,
     sort="times",
-    widths={"service": 100, "times": 80, "seen": 195},
+    widths={"service": 90, "times": 85, "seen": 215},
 )
 
 SEARCHES = [LATEST_ERRORS]

@@ -128,7 +128,7 @@ _CALLED = table(
     },
     query=CALLS,
     sort="calls",
-    widths={"service": 80, "called": 150, "calls": 85, "failing": 85, "p50": 85, "p95": 90},
+    widths={"service": 80, "calls": 90, "failing": 85, "p50": 85, "p95": 90},
 )
 
 SERVICES = Dashboard(

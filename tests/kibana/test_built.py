@@ -244,3 +244,14 @@ def test_the_example_of_the_readme_makes_a_panel():
     exec(example, names)  # noqa: S102 - our own text
     ((place, panel),) = placed([Row(10, [(48, names["HOSTS"])])])
     assert panel_object("p", place, panel)["title"] == "How many requests does each host answer?"
+
+
+def test_time_lies_inside_of_the_series():
+    """Services are ordered over the whole time, not in the order in which each first appears."""
+    for dashboard in DASHBOARDS:
+        for panel in panels(dashboard):
+            lens = panel["embeddableConfig"].get("attributes", {})
+            if lens.get("visualizationType") in ("lnsXY", "lnsHeatmap"):
+                (layer,) = lens["state"]["datasourceStates"]["formBased"]["layers"].values()
+                buckets = [name for name in layer["columnOrder"] if layer["columns"][name]["isBucketed"]]
+                assert buckets[-1] == "time"
