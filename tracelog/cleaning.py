@@ -30,6 +30,8 @@ _MAX_CLEAN = 2048
 # In texts of one line nothing may end the line, steer a terminal or turn the direction of writing; in longer ones line
 # breaks and tabs may stay.
 _IN_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# What a terminal takes for colours, as in the access lines of Werkzeug's server.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -200,7 +202,7 @@ class Cleaner:
             return value
         value = text(_surely_text(value))
         if not value.isprintable():
-            value = text(_IN_LINE.sub(_visible, value))
+            value = text(_IN_LINE.sub(_visible, _COLOUR.sub("", value)))
         return self._remembered(value, self._redactor.text(value))
 
     def _free_text(self, value: Any) -> str:
@@ -220,7 +222,8 @@ class Cleaner:
     def _scrubbed(self, value: str) -> str:
         """Take control characters and secrets out of a text of any length."""
         if not value.isprintable():
-            value = _IN_TEXT.sub(_visible, value.encode("utf-8", "replace").decode("utf-8"))
+            value = _COLOUR.sub("", value.encode("utf-8", "replace").decode("utf-8"))
+            value = _IN_TEXT.sub(_visible, value)
         return self._redactor.text(value)
 
 

@@ -17,7 +17,7 @@ from tracelog.redaction import REDACTED
 from tracelog.span import failure_of
 
 CLEANER = Cleaner()
-CONTROLS = "\x00\x07\r\x1b[31m\x7f\x85\x9b"
+CONTROLS = "\x00\x07\r\x1b[2J\x7f\x85\x9b"
 
 
 def span(**changes):
@@ -117,7 +117,7 @@ def test_keys_are_limited():
 def test_texts_of_one_line_stay_in_one_line():
     """Nothing in a name, level or message ends the line, steers a terminal or turns the writing around."""
     nasty = f"a\n\t\u2028\u2029\u202e{CONTROLS}b"
-    shown = r"a\n\t\u2028\u2029\u202e\x00\x07\r\x1b[31m\x7f\x85\x9bb"
+    shown = r"a\n\t\u2028\u2029\u202e\x00\x07\r\x1b[2J\x7f\x85\x9bb"
     cleaned = CLEANER.line(line(message=nasty, level=nasty, logger=nasty, thread=nasty, trace_id=nasty))
     assert [cleaned.message, cleaned.level, cleaned.logger, cleaned.thread, cleaned.trace_id] == [shown] * 5
     event = Event(nasty, 1, {})
@@ -125,9 +125,16 @@ def test_texts_of_one_line_stay_in_one_line():
     assert [opened.operation, opened.parent_id, opened.events[0].name] == [shown] * 3
 
 
+def test_colours_of_a_terminal_are_left_out():
+    """What an access line is coloured with is no part of it; other escapes are shown, and secrets are found."""
+    cleaned = Cleaner().line(line(message="\x1b[35m\x1b[1mGET /\x1b[0m 500\x1b[2J", fields={"said": "a\n\x1b[31mb"}))
+    assert (cleaned.message, cleaned.fields) == (r"GET / 500\x1b[2J", {"said": "a\nb"})
+    assert REDACTED in Cleaner().line(line(message="pass\x1b[0mword=hunter2")).message
+
+
 def test_values_keep_line_breaks_and_tabs():
     """In a value only what is neither is replaced."""
-    assert attributes(text=f"a\n\tb{CONTROLS}") == {"text": "a\n\tb" + r"\x00\x07\r\x1b[31m\x7f\x85\x9b"}
+    assert attributes(text=f"a\n\tb{CONTROLS}") == {"text": "a\n\tb" + r"\x00\x07\r\x1b[2J\x7f\x85\x9b"}
 
 
 def test_a_value_known_to_be_clean_is_no_clean_message():
