@@ -18,12 +18,19 @@ from test_exporters import (
 )
 from test_search import (
     Store,
+    test_a_callee_whose_clock_is_behind_does_not_begin_the_trace,
     test_a_document_comes_back_as_it_was_written,
     test_a_trace_is_found_whole_and_in_order,
+    test_a_trace_whose_beginning_has_not_arrived_is_listed_by_what_is_there,
     test_an_id_is_taken_literally,
     test_an_unknown_trace_is_found_empty,
+    test_each_trace_is_listed_once_by_the_span_it_began_with,
+    test_ids_are_found_by_their_beginning,
+    test_lines_alone_are_no_trace_to_list,
     test_recent_are_narrowed_by_service_failure_and_duration,
     test_recent_are_the_entry_spans_newest_first,
+    test_the_beginning_of_an_id_is_taken_literally,
+    test_traces_are_narrowed_by_any_one_span_of_them,
     test_what_cannot_be_reached_says_so,
 )
 
@@ -35,17 +42,24 @@ from tracelog.pipeline.exporter import LINES, SPANS
 
 __all__ = [
     "test_a_batch_sent_twice_is_stored_once",
+    "test_a_callee_whose_clock_is_behind_does_not_begin_the_trace",
     "test_a_document_comes_back_as_it_was_written",
     "test_a_key_twice_in_one_batch_is_stored_once",
     "test_a_trace_is_found_whole_and_in_order",
+    "test_a_trace_whose_beginning_has_not_arrived_is_listed_by_what_is_there",
     "test_an_empty_batch_is_no_trouble",
     "test_an_id_is_taken_literally",
     "test_an_unknown_trace_is_found_empty",
     "test_closing_twice_is_harmless",
+    "test_each_trace_is_listed_once_by_the_span_it_began_with",
     "test_every_line_of_a_good_batch_is_stored",
     "test_every_line_of_a_mixed_batch_is_in_exactly_one_part",
+    "test_ids_are_found_by_their_beginning",
+    "test_lines_alone_are_no_trace_to_list",
     "test_recent_are_narrowed_by_service_failure_and_duration",
     "test_recent_are_the_entry_spans_newest_first",
+    "test_the_beginning_of_an_id_is_taken_literally",
+    "test_traces_are_narrowed_by_any_one_span_of_them",
     "test_what_cannot_be_reached_says_so",
     "test_what_is_sent_after_close_is_not_lost",
 ]

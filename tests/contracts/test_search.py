@@ -13,7 +13,8 @@ from tracelog.local import LocalExporter, LocalSearch
 from tracelog.pipeline.exporter import Exporter
 from tracelog.record import Status
 
-MILLISECOND = 1_000_000
+MILLISECOND, SECOND = 1_000_000, 1_000_000_000
+NOON = 1_763_899_200 * SECOND
 
 
 class Store(NamedTuple):
@@ -109,10 +110,93 @@ def test_recent_are_narrowed_by_service_failure_and_duration(store, keep, record
     assert ids(service="stock", failed=True, min_duration_ns=500 * MILLISECOND) == {slow.span_id}
 
 
+def traces(store, **conditions):
+    """List traces by the operation they began with, with how many spans there are and how many of them failed."""
+    return [(seen.first["event.action"], seen.spans, seen.failed) for seen in store.search.traces(**conditions)]
+
+
+def a_request(records, at, **told):
+    """Make a request to the shop in second *at*, and the one to the stock that it makes; *told* are fields of that."""
+    root = records.span(operation=f"at {at}", started_ns=NOON + at * SECOND)
+    inner = {"service": "stock", "operation": "reserve", "parent_id": root.span_id}
+    return root, records.span(**{**inner, "started_ns": root.started_ns + MILLISECOND, **told})
+
+
+def test_each_trace_is_listed_once_by_the_span_it_began_with(store, keep, new_records):
+    """However many spans a trace has it is one entry, and the trace that began last comes first."""
+    keep(*a_request(new_records("a" * 32), 2, status=Status.FAILURE), *a_request(new_records("b" * 32), 1))
+    assert traces(store) == [("at 2", 2, 1), ("at 1", 2, 0)]
+    assert traces(store, limit=1) == [("at 2", 2, 1)]
+
+
+def test_a_callee_whose_clock_is_behind_does_not_begin_the_trace(store, keep, records):
+    """The span without a parent is the first, whatever the clocks of the hosts say."""
+    keep(*a_request(records, 5, started_ns=NOON))
+    assert traces(store) == [("at 5", 2, 0)]
+
+
+def test_a_trace_whose_beginning_has_not_arrived_is_listed_by_what_is_there(store, keep, records):
+    """Of a request that is still running its callee may be all there is."""
+    _, callee = a_request(records, 1)
+    keep(callee, callee._replace(span_id="d" * 16, started_ns=callee.started_ns + SECOND, operation="later"))
+    assert traces(store) == [("reserve", 2, 0)]
+
+
+def test_traces_are_narrowed_by_any_one_span_of_them(store, keep, new_records):
+    """The whole trace is listed where one span, of an inner service too, meets all conditions at once."""
+    long = 500 * MILLISECOND
+    slow = a_request(new_records("a" * 32), 1, duration_ns=long)
+    failed = a_request(new_records("b" * 32), 2, status=Status.FAILURE, duration_ns=long - 1)
+    elsewhere = a_request(new_records("c" * 32), 3, service="payment", status=Status.FAILURE, duration_ns=long)
+    inside = new_records("d" * 32).span(operation="at 4", started_ns=NOON + 4 * SECOND)
+    caught = inside._replace(span_id="e" * 16, parent_id=inside.span_id, status=Status.FAILURE)
+    keep(*slow, *failed, *elsewhere, inside, caught)
+
+    def began(**conditions):
+        return [operation for operation, *_ in traces(store, **conditions)]
+
+    assert began(service="stock") == ["at 2", "at 1"]
+    assert began(failed=True) == ["at 4", "at 3", "at 2"]
+    assert began(min_duration_ns=long) == ["at 3", "at 1"]
+    assert began(service="stock", failed=True) == ["at 2"]
+    assert began(service="shop", failed=True) == ["at 4"]
+    assert began(service="payment", failed=True, min_duration_ns=long) == ["at 3"]
+    assert began(service="stock", failed=True, min_duration_ns=long) == []
+
+
+def test_lines_alone_are_no_trace_to_list(store, keep, records):
+    """A trace is listed once a span of it is there."""
+    keep(records.line())
+    assert store.search.traces() == []
+
+
+def test_ids_are_found_by_their_beginning(store, keep, new_records):
+    """Of spans and of lines, each id once, in order, as many as are asked for."""
+    ids = [f"ab{letter * 30}" for letter in "cdef"]
+    keep(*(new_records(trace_id).span() for trace_id in ids[:2] * 2), *(new_records(name).line() for name in ids[1:]))
+    keep(new_records("b" * 32).span())
+    assert store.search.ids("ab") == ids
+    assert store.search.ids("ab", limit=3) == ids[:3]
+    assert store.search.ids(f"ab{'e' * 30}") == [ids[2]]
+
+
+@pytest.mark.parametrize("prefix", ["4BF9", "%", "4b_", "4*", "4?f", "[4]", "4bf92f3577b34da6a3ce929d0e0e47360"])
+def test_the_beginning_of_an_id_is_taken_literally(store, keep, records, prefix):
+    """Nothing stands for more than itself."""
+    keep(records.span(), records.line())
+    assert store.search.ids(prefix) == []
+
+
 def test_what_cannot_be_reached_says_so(store):
     """A store that is not there is a DestinationError with advice, not an empty answer."""
     search = store.unreachable()
-    for ask in (lambda: search.trace("0af7651916cd43dd8448eb211c80319c"), search.recent):
+    asks = (
+        lambda: search.trace("0af7651916cd43dd8448eb211c80319c"),
+        search.recent,
+        search.traces,
+        lambda: search.ids("0a"),
+    )
+    for ask in asks:
         with pytest.raises(DestinationError) as caught:
             ask()
         assert caught.value.advice

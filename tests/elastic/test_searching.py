@@ -10,7 +10,7 @@ from elastic_support import TRACE, asked, encoded, line, span
 
 from tracelog.ecs.found import Found
 from tracelog.elastic.names import stream
-from tracelog.elastic.search import MOST, ElasticSearch
+from tracelog.elastic.search import MOST, PAGE, ElasticSearch
 from tracelog.errors import DestinationError
 from tracelog.pipeline.exporter import LINES, SPANS
 from tracelog.record import Resource, Status
@@ -76,6 +76,8 @@ def test_streams_that_do_not_exist_are_empty(fresh_address):
     search = ElasticSearch(replace(fresh_address, namespace="never_sent_to"))
     assert search.trace(TRACE) == Found([], [])
     assert search.recent() == []
+    assert search.traces() == search.traces(service="shop", failed=True, min_duration_ns=1) == []
+    assert search.ids(TRACE[:8]) == []
     search.close()
 
 
@@ -94,6 +96,23 @@ def test_recent_shows_entry_spans_newest_first(search, stored):
     assert [document["span.id"] for document in search.recent(service="basket")] == [other.span_id]
     assert [document["span.id"] for document in search.recent(failed=True)] == [failed.span_id]
     assert [document["span.id"] for document in search.recent(min_duration_ns=1_000_000_000)] == [slow.span_id]
+
+
+def test_a_trace_of_more_than_a_page_hides_no_other(search, stored):
+    """Traces are listed behind one with so many newer spans that a page holds no other."""
+    stored(span(trace_id="a" * 32))
+    stored(*(span(entry_id="e" * 16) for _ in range(PAGE + 1)), span(operation="GET /all"))
+    stored(*(span(trace_id=letter * 32) for letter in "bc"))
+    listed = [(seen.first["trace.id"], seen.spans) for seen in search.traces(service="shop")]
+    assert sorted(listed) == sorted([("a" * 32, 1), ("b" * 32, 1), ("c" * 32, 1), (TRACE, PAGE + 2)])
+
+
+def test_a_document_of_somebody_else_is_no_trace(search, stored, elastic_address):
+    """What lies in the stream without an id of a trace is passed over."""
+    stored(span())
+    document = {"@timestamp": "2099-01-01T00:00:00Z", "processor": {"event": "transaction"}}
+    asked(elastic_address, "POST", f"/{stream(SPANS, elastic_address.namespace)}/_doc?refresh=true", document)
+    assert [seen.first["trace.id"] for seen in search.traces()] == [TRACE]
 
 
 def test_nobody_there_is_an_error_in_words(elastic_address):

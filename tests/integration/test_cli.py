@@ -93,6 +93,7 @@ def test_show_draws_a_trace(store, tracelog):
 def test_show_names_what_has_not_arrived(store, tracelog):
     """A child that was forked and is not there is said at the top and at its parent."""
     done = tracelog("show", TRACE, "--export", store(a_span("a", children=1)))
+    assert done.returncode == 3
     assert "1 of 2 spans has not arrived" in done.stdout
     assert "1 child not arrived" in done.stdout
 
@@ -119,9 +120,9 @@ def test_an_unknown_trace_is_an_error_that_says_what_to_try(store, tracelog):
 @pytest.mark.parametrize(
     ("url", "code", "sentence"),
     [
-        ("sqlite:///nowhere/at/all.sqlite", 1, "no such file"),
-        ("console:", 1, "cannot be searched"),
-        ("http://127.0.0.1:9", 1, "127.0.0.1:9"),
+        ("sqlite:///nowhere/at/all.sqlite", 4, "no such file"),
+        ("console:", 4, "cannot be searched"),
+        ("http://127.0.0.1:9", 4, "127.0.0.1:9"),
         ("ftp://x", 2, "--export"),
     ],
 )
@@ -139,7 +140,7 @@ def test_the_place_comes_from_the_option_the_environment_or_the_embedded_file(st
     assert tracelog("show", TRACE, TRACELOG_EXPORT=url).returncode == 0
     assert tracelog("show", TRACE, "--export", url, TRACELOG_EXPORT="sqlite:///nowhere.sqlite").returncode == 0
     before = tracelog("show", TRACE)
-    assert before.returncode == 1
+    assert before.returncode == 4
     (tmp_path / "tracelog").mkdir()
     (tmp_path / "traces.sqlite").rename(tmp_path / "tracelog" / "traces.sqlite")
     if sys.platform == "linux":
@@ -156,9 +157,74 @@ def test_show_without_an_id_lists_the_latest_traces(store, tracelog):
     done = tracelog("show", "--export", url)
     rows = [row.split() for row in done.stdout.splitlines()]
     assert [row[0] for row in rows] == ["trace", "e" * 32, TRACE]
-    assert rows[2][2:5] == ["POST", "/checkout", "✗"]
+    assert rows[2][2:] == ["POST", "/checkout", "✗", "10.0", "ms", "1", "of", "2", "✗", rows[2][-1]]
     told = json.loads(tracelog("show", "--export", url, "--json").stdout)
-    assert [trace["span.id"] for trace in told["traces"]] == ["c", "a"]
+    assert [(trace["traceId"], trace["spans"]) for trace in told["traces"]] == [("e" * 32, 1), (TRACE, 2)]
+
+
+def test_the_list_is_narrowed_to_traces_in_which_something_happened(store, tracelog):
+    """Failures, slow spans and services are found wherever in a trace they are; nothing that fits is exit code 1."""
+    url = store(
+        a_span("a", entry_id="a"),
+        a_span("b", entry_id="b", parent_id="a", status=Status.FAILURE, resource=Resource("stock")),
+        a_span("c", entry_id="c", trace_id="e" * 32, started_ns=NOON + 1, duration_ns=500_000_000),
+        a_span("d", entry_id="d", trace_id="d" * 32, started_ns=NOON + 2),
+    )
+
+    def ids(*options):
+        done = tracelog("show", "--export", url, *options)
+        return done.returncode, [row.split()[0] for row in done.stdout.splitlines()[1:]]
+
+    assert ids("--limit", "2") == (0, ["d" * 32, "e" * 32])
+    assert ids("--errors") == ids("--service", "stock") == ids("--errors", "--service", "stock") == (0, [TRACE])
+    assert ids("--slow", "0.5s") == (0, ["e" * 32])
+    assert ids("--slow", "501ms") == ids("--service", "shop", "--errors") == (1, [])
+
+
+def test_the_beginning_of_an_id_is_enough(store, tracelog):
+    """Eight signs name a trace where no other begins with them; where several do, they are told."""
+    url = store(a_span("a"), a_span("b", trace_id="12345678" + "a" * 24), a_line("x", trace_id="12345678" + "b" * 24))
+    done = tracelog("show", TRACE[:8], "--export", url)
+    assert (done.returncode, done.stdout.split()[1]) == (0, TRACE)
+    several = tracelog("show", "12345678", "--export", url)
+    assert (several.returncode, several.stdout) == (2, "")
+    assert [row.strip() for row in several.stderr.splitlines()[1:]] == [f"12345678{letter * 24}" for letter in "ab"]
+    short = tracelog("show", TRACE[:7], "--export", url)
+    assert (short.returncode, "8 signs" in short.stderr) == (1, True)
+
+
+def test_an_id_that_another_one_begins_with_is_itself(store, tracelog):
+    """A whole id is never taken for the beginning of a longer one."""
+    url = store(a_span("a", trace_id="12345678"), a_span("b", trace_id="123456789"))
+    assert tracelog("show", "12345678", "--export", url).stdout.split()[1] == "12345678"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((TRACE, "--errors"), "leave TRACE_ID out"),
+        ((TRACE, "--limit", "3"), "leave TRACE_ID out"),
+        (("--follow",), "--follow needs the id"),
+        ((TRACE, "--timeout", "3s"), "nothing without it"),
+        (("--slow", "soon"), "'soon' is no length of time: write it as 500ms, 1.5s or 2m"),
+        (("--limit", "0"), "--limit"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(store, tracelog, options, sentence):
+    """What cannot be meant is a mistake of usage, and the sentence says what to do."""
+    done = tracelog("show", *options, "--export", store(a_span("a")))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in " ".join(done.stderr.split())
+
+
+def test_following_prints_once_into_a_pipe(store, tracelog):
+    """What reads the output gets one picture, or one document, when the trace is whole or time is up."""
+    whole = store(a_span("a"))
+    done = tracelog("show", TRACE, "--follow", "--export", whole)
+    assert (done.returncode, done.stdout.count("trace "), "Ctrl-C" in done.stdout) == (0, 1, False)
+    told = tracelog("show", "4bf92f35", "--follow", "--json", "--export", whole).stdout
+    assert [span["span.id"] for span in json.loads(told)["spans"]] == ["a"]
+    assert tracelog("show", "f" * 32, "--follow", "--timeout", "600ms", "--export", whole).returncode == 1
 
 
 def test_an_empty_store_has_no_list(tracelog, tmp_path):
@@ -198,6 +264,12 @@ def test_each_command_explains_itself(tracelog, command):
     done = tracelog(command, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"Usage: tracelog {command}")
+
+
+def test_the_help_of_show_names_its_exit_codes(tracelog):
+    """A script's author finds each code with its meaning."""
+    said = " ".join(tracelog("show", "--help").stdout.partition("Exit codes:")[2].split())
+    assert [part.strip()[0] for part in said.split(";")] == ["0", "1", "2", "3", "4"]
 
 
 def test_an_unknown_command_is_named(tracelog):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from tracelog.cli.draw import ASCII, Picture, Signs
+from tracelog.cli.draw import Picture
+from tracelog.cli.show import draw
+from tracelog.cli.signs import ASCII, Signs
 from tracelog.cli.tree import grow
 from tracelog.ecs.found import Found
 
@@ -49,10 +54,10 @@ def test_a_trace_is_drawn_with_its_branches_bars_and_times():
         span("c", "b", ms=20, took=20, entry=True, service__name="stock"),
     ]
     assert picture(spans, [line("a", "begun", ms=1), line("c", "found", ms=30)], width=64) == [
-        "shop work a 200                          ━━━━━━━━━━━━     100 ms",
+        "shop work a 200                      ━━━━━━━━━━━━━━━━     100 ms",
         "├╴ INFO     begun                                        +1.0 ms",
-        "└─ work b                                  ━━━━━━        40.0 ms",
-        "   └─ stock work c                         ━━━           20.0 ms",
+        "└─ work b                               ━━━━━━━          40.0 ms",
+        "   └─ stock work c                      ━━━╸             20.0 ms",
         "      └╴ INFO     found                                 +30.0 ms",
     ]
 
@@ -64,8 +69,55 @@ def test_no_row_is_wider_than_the_terminal():
         span("b", "a", service__name="木" * 40),
     ]
     lines = [line("a", "word " * 60, labels={"key": "value " * 40})]
-    for width in (80, 60, 120, 200):
+    for width in range(60, 201):
         assert max(map(len, picture(spans, lines, width=width))) <= width
+
+
+def test_what_fits_is_not_cut():
+    """A short trace of some depth keeps its branches and names, in a narrow terminal too."""
+    rows = picture([span(str(number), str(number - 1) if number else "") for number in range(4)], width=60)
+    assert [row.split("  ")[0].strip() for row in rows][:1] == ["shop work 0"]
+    assert rows[-1].lstrip().startswith("└─ work 3 ")
+
+
+def test_notes_and_stack_traces_stay_within_the_terminal():
+    """Whatever is told below a span is broken at the terminal's edge, however narrow and deep."""
+    told = {"error__type": "E", "error__message": "word " * 30, "error__stack_trace": f'  File "{"x/" * 90}", line 1'}
+    spans = [span(str(number), str(number - 1) if number else "") for number in range(9)]
+    spans += [span("z", "8", tracelog__children=2, tracelog__calls=3, **told), span("y", "gone", entry=True)]
+    for width in range(60, 201, 7):
+        assert max(map(len, picture(spans, width=width))) <= width
+
+
+def test_a_trace_whose_beginning_has_not_arrived_did_not_succeed_yet():
+    """The header tells no outcome before it is known."""
+
+    def summed_up(*spans):
+        return Picture(grow(Found(list(spans), [])), 80, Signs()).header(TRACE)[1].plain.split(" · ")[-1]
+
+    assert summed_up(span("b", "a")) == "10.0 ms"
+    assert summed_up(span("b", "a", entry=True)) == "success"
+    assert summed_up(span("b", "a", event__outcome="failure")) == "failure (1 span failed)"
+
+
+def test_the_header_stays_within_the_terminal():
+    """What does not fit beside the other facts stands below them."""
+    tree = grow(Found([span("a", entry=True, event__outcome="failure")], []))
+    assert [row.plain for row in Picture(tree, 60, Signs()).header(TRACE)][1:] == [
+        "1 service · 1 span · 0 lines · 10.0 ms · failure",
+        "(1 span failed)",
+    ]
+
+
+def test_a_service_has_one_colour_in_a_picture_and_another_than_its_neighbours():
+    """Spans of one service look alike, those of three services do not; a failure's bar is red in any."""
+    names = ("shop", "stock", "payment")
+    spans = [span(name, entry=True, ms=place, service__name=name) for place, name in enumerate(names)]
+    spans += [{**spans[0], "span.id": "again"}, {**spans[1], "span.id": "failed", "event.outcome": "failure"}]
+    rows = list(Picture(grow(Found(spans, [])), 80, Signs()).rows())
+    styles = {row.plain.split()[0]: str(row.spans[0].style).removeprefix("bold ") for row in rows}
+    assert len(set(styles.values())) == len(names)
+    assert sum("bold red" in {str(part.style) for part in row.spans} for row in rows) == 1
 
 
 def test_what_was_logged_is_kept_whole_when_it_is_broken():
@@ -130,10 +182,17 @@ def test_the_header_sums_a_trace_up():
     tree = grow(
         Found([span("a", took=100, entry=True, event__outcome="failure"), span("b", "a", ms=90)], [line("a", "x")])
     )
-    assert Picture(tree, 80, Signs()).header(TRACE).plain.splitlines() == [
+    assert [row.plain for row in Picture(tree, 80, Signs()).header(TRACE)] == [
         f"trace {TRACE}",
         "1 service · 2 spans · 1 line · 100 ms · failure (1 span failed)",
     ]
+
+
+def test_a_trace_that_was_read_in_part_says_so():
+    """What a limit cut off is said below the picture."""
+    out = Console(file=io.StringIO(), width=80)
+    draw(out, TRACE, grow(Found([span("a", entry=True)], [])), partial=True)
+    assert "longer than what was read" in out.file.getvalue().splitlines()[-1]
 
 
 def test_a_trace_of_lines_alone_is_drawn():
@@ -197,5 +256,5 @@ def test_any_document_can_be_drawn(spans, lines):
     """Whatever types the fields have, there is a row for each span and line."""
     tree = grow(Found(spans, lines))
     drawn = Picture(tree, 80, Signs())
-    assert drawn.header(TRACE).plain
+    assert drawn.header(TRACE)[0].plain
     assert len(list(drawn.rows())) >= len(tree.nodes) + len(lines)

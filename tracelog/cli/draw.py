@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from tracelog.cli.paint import colours_of, length, shown, shown_lines, wrapped
+from tracelog.cli.paint import colours_of, length, shown, wrapped
 from tracelog.cli.reading import duration, is_entry, is_failure, moment, number, operation, text
-from tracelog.cli.tree import Node, Row, Tree, inside, walk
+from tracelog.cli.scale import ROOM, TIMES, Scale, columns
+from tracelog.cli.signs import Signs
+from tracelog.cli.told import about_lost, counted, end_of, fields, frame, reason, stack
+from tracelog.cli.tree import Row, Tree, inside, walk
 from tracelog.ecs.found import Document
 
 LEVELS = {
@@ -22,34 +24,8 @@ LEVELS = {
     "fatal": "bold red",
 }
 
-#: What Python underlines parts of a source line with.
-_MARKS = frozenset(" ^~")
-
-_TIMES = 10
 _STEP = 3
 _LOUD = frozenset({"error", "critical", "fatal"})
-_ROOM = 26
-_FRAMES = 8
-_WIDEST_BAR = 40
-_NARROWEST = 60
-
-
-class Signs(NamedTuple):
-    """The signs a picture is drawn with."""
-
-    follows: str = "├─ "
-    ends: str = "└─ "
-    line_follows: str = "├╴ "
-    line_ends: str = "└╴ "
-    runs: str = "│  "
-    bar: str = "━"
-    cut: str = "…"
-    failed: str = "✗"
-    warns: str = "⚠"
-    joins: str = " · "
-
-
-ASCII = Signs("|- ", "`- ", "|. ", "`. ", "|  ", "=", "~", "!", "!", ", ")
 
 
 class Picture:
@@ -58,34 +34,37 @@ class Picture:
     def __init__(self, tree: Tree, width: int, signs: Signs) -> None:
         self.tree = tree
         self.signs = signs
-        bar = min(_WIDEST_BAR, width // 5) if width >= _NARROWEST else 0
-        self._bar = bar
-        self._label = max(_ROOM, width - bar - _TIMES - (2 if bar else 1))
-        self._wide = self._label + bar + (1 if bar else 0)
-        self._deepest = max(1, (self._label - _ROOM) // _STEP)
+        self.width = width
         self._colours = colours_of({text(node.span, "service.name") for node in tree.nodes})
-        self._reasons = {reason for node in tree.nodes if (reason := _reason(node.span))}
-        self._begin, self._end = _bounds(tree)
-        self._scale = max(1, self._end - self._begin)
+        self._reasons = {why for node in tree.nodes if (why := reason(node.span))}
+        needed = (row.depth * _STEP + max(ROOM, self._name(row).cell_len) for row in walk(tree))
+        self._columns = columns(width, max(needed, default=0))
+        self._deepest = max(1, (self._columns.label - ROOM) // _STEP)
+        self._scale = Scale(*_bounds(tree), self._columns.bar)
 
-    def header(self, trace_id: str) -> Text:
-        """Say in a line or two what the trace is, and how it ended."""
+    def header(self, trace_id: str) -> list[Text]:
+        """Say in a few lines what the trace is, and how it ended."""
         tree = self.tree
-        failed = sum(1 for node in tree.nodes if is_failure(node.span))
-        roots_failed = any(is_failure(root.span) for root in tree.roots)
         services = {text(node.span, "service.name") for node in tree.nodes}
         facts = [
             counted(len(services), "service"),
             counted(len(tree.nodes), "span"),
             counted(tree.lines, "line"),
-            length(self._end - self._begin),
+            length(self._scale.end - self._scale.begin),
         ]
-        head = Text.assemble(("trace ", "dim"), (shown(trace_id), "bold"), "\n", self.signs.joins.join(facts))
-        if tree.nodes:
-            head.append(self.signs.joins)
-            head.append("failure" if roots_failed else "success", "bold red" if roots_failed else "bold green")
-        if failed:
-            head.append(f" ({counted(failed, 'span')} failed)", "red")
+        said = Text(self.signs.joins.join(facts))
+        failed = any(is_failure(root.span) for root in tree.roots)
+        # How a trace ended is known once the span it began with is here, and that it failed even before.
+        if failed or any(is_entry(root.span) or not root.lost_parent for root in tree.roots):
+            said.append(self.signs.joins)
+            said.append("failure" if failed else "success", "bold red" if failed else "bold green")
+        head = [Text.assemble(("trace ", "dim"), (shown(trace_id), "bold")), said]
+        if failures := sum(1 for node in tree.nodes if is_failure(node.span)):
+            also = Text(f"({counted(failures, 'span')} failed)", "red")
+            if said.cell_len + 1 + also.cell_len <= self.width:
+                said.append(" ").append_text(also)
+            else:
+                head.append(also)
         return head
 
     def rows(self) -> Iterator[Text]:
@@ -109,65 +88,74 @@ class Picture:
     def _span(self, row: Row) -> Iterator[Text]:
         node = row.node
         if node.lost_parent:
-            yield from self._note(row, _about_lost(node), "yellow" if not is_entry(node.span) else "dim")
-        service = text(node.span, "service.name")
-        colour = self._colours[service]
+            yield from self._note(row, about_lost(node), "yellow" if not is_entry(node.span) else "dim")
         label = Text.assemble((self._joined(row), "dim"))
         if row.depth > self._deepest:
             label.append(f"{self.signs.cut}{row.depth} ", "dim")
-        if node.parent is None or text(node.parent.span, "service.name") != service:
-            label.append(f"{shown(service)} ", f"bold {colour}")
-        label.append(shown(operation(node.span)), colour)
-        if status := number(node.span, "http.response.status_code"):
-            label.append(f" {status}", "red" if is_failure(node.span) else "dim")
-        yield self._fitted(label, self._waterfall(node.span, colour), self._took(node.span))
-        reason = _reason(node.span)
-        if reason and not any(_reason(child.span) == reason for child in node.children):
-            yield from self._failure(row, _stack(node.span) or [reason])
+        yield self._fitted(label + self._name(row), self._waterfall(node.span), self._took(node.span))
+        why = reason(node.span)
+        if why and not any(reason(child.span) == why for child in node.children):
+            yield from self._failure(row, stack(node.span) or [why])
         if node.owed:
-            yield from self._note(
-                row, f"{counted(node.owed, 'child', 'children')} not arrived", "yellow", self.signs.warns
-            )
+            owed = f"{self.signs.warns} {counted(node.owed, 'child', 'children')} not arrived"
+            yield from self._note(row, owed, "yellow")
         if node.unanswered:
             yield from self._note(row, f"{counted(node.unanswered, 'callee')} not traced, or not arrived", "dim")
+
+    def _name(self, row: Row) -> Text:
+        """Name a span, and its service where that is another one than above; a line has no name."""
+        if row.line is not None:
+            return Text()
+        span, parent = row.node.span, row.node.parent
+        service = text(span, "service.name")
+        colour = self._colours[service]
+        name = Text()
+        if parent is None or text(parent.span, "service.name") != service:
+            name.append(f"{shown(service)} ", f"bold {colour}")
+        name.append(shown(operation(span)), colour)
+        if status := number(span, "http.response.status_code"):
+            name.append(f" {status}", "red" if is_failure(span) else "dim")
+        return name
 
     def _line(self, row: Row | None, line: Document) -> Iterator[Text]:
         level = text(line, "log.level").lower()
         beside = self._inner(row) if row else _STEP * " "
         lead = Text.assemble((self._joined(row) if row else beside, "dim"))
         lead.append(f"{shown(level.upper()) or 'event':<8.8} ", LEVELS.get(level, "dim"))
-        offset = Text(f"+{length(max(0, moment(line) - self._begin))}" if moment(line) else "", "dim")
-        for part in self._said(line, self._wide - lead.cell_len):
+        offset = Text(f"+{length(max(0, moment(line) - self._scale.begin))}" if moment(line) else "", "dim")
+        for part in self._said(line, self._columns.wide - lead.cell_len):
             yield self._aligned(lead + part, offset)
             lead, offset = Text.assemble((beside + " " * 9, "dim")), Text()
-        reason = _reason(line)
-        if reason:
+        if why := reason(line):
             # The span that failed shows where; a line that tells of the same says only what.
-            yield from self._failure(row, [reason] if reason in self._reasons else _stack(line) or [reason])
+            yield from self._failure(row, [why] if why in self._reasons else stack(line) or [why])
 
     def _said(self, line: Document, room: int) -> list[Text]:
         """Lay a line's message out, and what was said beside it."""
         style = "red" if text(line, "log.level").lower() in _LOUD else ""
         message = wrapped(shown(text(line, "message")) or "(no message)", room)
         parts = [Text.assemble((part, style)) for part in message]
-        fields = wrapped(_fields(line), room)
-        if len(fields) == 1 and parts[-1].cell_len + 2 + cell_len(fields[0]) <= room:
-            parts[-1].append(f"  {fields[0]}", "dim")
+        beside = wrapped(fields(line), room)
+        if len(beside) == 1 and parts[-1].cell_len + 2 + cell_len(beside[0]) <= room:
+            parts[-1].append(f"  {beside[0]}", "dim")
             return parts
-        return parts + [Text(part, "dim") for part in fields]
+        return parts + [Text(part, "dim") for part in beside]
 
     def _failure(self, row: Row | None, told: list[str]) -> Iterator[Text]:
         """Draw the end of a stack trace, which is where it happened, or a reason in words."""
         lead = Text.assemble((f"{self._inner(row) if row else _STEP * ' '}  ", "dim"))
-        end = _end_of(told)
+        end = end_of(told)
         if len(end) < len(told):
             yield lead + Text(f"{self.signs.cut} {len(told) - len(end)} lines above, --json has all", "dim")
+        room = self._columns.wide + TIMES - lead.cell_len
         for said in end:
-            for part in wrapped(said, self._wide + _TIMES - lead.cell_len):
+            for part in wrapped(frame(said, room, self.signs.cut), room):
                 yield lead + Text(part, "red")
 
-    def _note(self, row: Row, said: str, style: str, sign: str = "") -> Iterator[Text]:
-        yield Text.assemble((self._inner(row), "dim"), (f"{sign} {said}" if sign else said, style))
+    def _note(self, row: Row, said: str, style: str) -> Iterator[Text]:
+        lead = Text(self._inner(row), "dim")
+        for part in wrapped(said, self._columns.wide + TIMES - lead.cell_len):
+            yield Text.assemble(lead, (part, style))
 
     def _guides(self, row: Row) -> str:
         """Draw what runs down past *row*."""
@@ -188,16 +176,12 @@ class Picture:
         goes_on = row.depth < self._deepest and bool(inside(row.node))
         return self._guides(row) + (self.signs.runs if goes_on else " " * _STEP)
 
-    def _waterfall(self, span: Document, colour: str) -> Text:
+    def _waterfall(self, span: Document) -> Text:
         """Draw when *span* ran within the trace."""
-        if not self._bar or not moment(span):
-            return Text(" " * self._bar)
-        begin = (moment(span) - self._begin) * self._bar // self._scale
-        end = -(-(moment(span) + duration(span) - self._begin) * self._bar // self._scale)
-        begin = min(begin, self._bar - 1)
-        drawn = Text(" " * begin + self.signs.bar * max(1, end - begin), "red" if is_failure(span) else colour)
-        drawn.truncate(self._bar, pad=True)
-        return drawn
+        if not moment(span):
+            return Text(" " * self._scale.width)
+        style = "red" if is_failure(span) else self._colours[text(span, "service.name")]
+        return Text(self._scale.bar(moment(span), duration(span), self.signs.bars), style)
 
     def _took(self, span: Document) -> Text:
         """Say how long *span* took, and mark it where it failed."""
@@ -207,28 +191,19 @@ class Picture:
 
     def _fitted(self, label: Text, bar: Text, took: Text) -> Text:
         """Put the three columns side by side; what is too long is cut."""
-        if label.cell_len > self._label:
-            label.truncate(self._label - 1)
+        room = self._columns.label
+        if label.cell_len > room:
+            label.truncate(room - 1)
             label.append(self.signs.cut)
-        label.append(" " * (self._label - label.cell_len))
-        return self._aligned(Text.assemble(label, " ", bar) if self._bar else label, took)
+        label.append(" " * (room - label.cell_len))
+        return self._aligned(Text.assemble(label, " ", bar) if bar else label, took)
 
     def _aligned(self, left: Text, right: Text) -> Text:
         """Put *right* at the right edge."""
         if not right:
             return left
-        gap = self._wide + 1 + _TIMES - left.cell_len - right.cell_len
+        gap = self._columns.wide + 1 + TIMES - left.cell_len - right.cell_len
         return Text.assemble(left, " " * max(1, gap), right)
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """
-    Write a number of things.
-
-    >>> counted(1, "span"), counted(1200, "span"), counted(2, "child", "children")
-    ('1 span', '1,200 spans', '2 children')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _bounds(tree: Tree) -> tuple[int, int]:
@@ -238,38 +213,3 @@ def _bounds(tree: Tree) -> tuple[int, int]:
         return min(map(moment, spans)), max(moment(span) + duration(span) for span in spans)
     times = [moment(line) for line in tree.loose if moment(line)]
     return (min(times), max(times)) if times else (0, 0)
-
-
-def _reason(document: Document) -> str:
-    """Say in one line why something failed, ``""`` where only its status tells."""
-    kind, message = text(document, "error.type"), text(document, "error.message")
-    if not message and not text(document, "error.stack_trace"):
-        return ""
-    return shown(": ".join(part for part in (kind, message) if part))
-
-
-def _stack(document: Document) -> list[str]:
-    """Return the stack trace without the lines that only underline."""
-    return [line for line in shown_lines(text(document, "error.stack_trace")) if not _MARKS.issuperset(line)]
-
-
-def _fields(line: Document) -> str:
-    """Write what was logged beside the message."""
-    labels: Any = line.get("labels")
-    fields = cast("dict[str, Any]", labels) if hasattr(labels, "items") else {}
-    return " ".join(shown(f"{name}={value}") for name, value in fields.items())
-
-
-def _about_lost(node: Node) -> str:
-    if is_entry(node.span):
-        return f"called by span {shown(node.lost_parent)}, which is not traced, or has not arrived"
-    return f"child of span {shown(node.lost_parent)}, which has not arrived"
-
-
-def _end_of(stack: list[str]) -> list[str]:
-    """Keep the last frames of a stack trace, whole ones."""
-    if len(stack) <= _FRAMES + 1:
-        return stack
-    end = stack[-_FRAMES:]
-    frames = [place for place, line in enumerate(end) if line.lstrip().startswith("File ")]
-    return end[frames[0] :] if frames else end

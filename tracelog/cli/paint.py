@@ -23,13 +23,15 @@ _MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86_400 * _SECOND
 
 _LONG = ((_DAY, _HOUR, "dh"), (_HOUR, _MINUTE, "hm"), (_MINUTE, _SECOND, "ms"))
 
-# From so many nanoseconds on: the unit, and how many digits behind the point are enough.
+# From so many nanoseconds on, where rounding would reach the next: the unit, and how many digits behind the point are
+# enough.
 _SHORT = (
-    (_SECOND, _SECOND, 2, "s"),
-    (100 * _MILLI, _MILLI, 0, "ms"),
-    (_MILLI, _MILLI, 1, "ms"),
+    (999_500_000, _SECOND, 2, "s"),
+    (99_950_000, _MILLI, 0, "ms"),
+    (999_500, _MILLI, 1, "ms"),
     (1, _MICRO, 0, "µs"),
 )
+_NEARLY_A_MINUTE = 59_995_000_000
 
 
 def shown(value: str) -> str:
@@ -54,6 +56,8 @@ def length(nanoseconds: int) -> str:
     >>> [length(int(seconds * 1e9)) for seconds in (0, 0.000_004, 0.0421, 0.214, 1.254, 75, 7500, 200_000)]
     ['0 ms', '4 µs', '42.1 ms', '214 ms', '1.25 s', '1m 15s', '2h 05m', '2d 07h']
     """
+    if _NEARLY_A_MINUTE <= nanoseconds < _MINUTE:
+        nanoseconds = _MINUTE
     for unit, part, names in _LONG:
         if nanoseconds >= unit:
             return f"{nanoseconds // unit}{names[0]} {nanoseconds % unit // part:02}{names[1]}"

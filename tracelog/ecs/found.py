@@ -44,6 +44,18 @@ class Found(NamedTuple):
     partial: bool = False
 
 
+class Glimpse(NamedTuple):
+    """
+    A trace seen from afar.
+
+    *first* is the span it began with, as far as is here; *spans* are stored of it, of which *failed* failed.
+    """
+
+    first: Document
+    spans: int
+    failed: int
+
+
 class Search(Protocol):
     """Reads spans and lines back; implemented by each store."""
 
@@ -55,6 +67,20 @@ class Search(Protocol):
         self, *, service: str = "", failed: bool = False, min_duration_ns: int = 0, limit: int = 20
     ) -> list[Document]:
         """Find the entry spans that began last, newest first."""
+        ...
+
+    def traces(
+        self, *, service: str = "", failed: bool = False, min_duration_ns: int = 0, limit: int = 20
+    ) -> list[Glimpse]:
+        """
+        Find the traces in which something happened last, the one that began last first.
+
+        Conditions narrow them to those in which one span meets all of them, whichever span that is.
+        """
+        ...
+
+    def ids(self, prefix: str, /, *, limit: int = 10) -> list[str]:
+        """Find the ids of traces that begin with *prefix*, taken literally, in order."""
         ...
 
     def close(self) -> None:
