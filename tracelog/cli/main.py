@@ -18,6 +18,9 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry("tracelog.cli.demo:demo", "Run a small web shop, and look at one of its traces."),
+    "doctor": Entry(
+        "tracelog.cli.doctor:doctor", "Find out why ids are missing or nothing arrives, and what to change."
+    ),
     "setup": Entry("tracelog.cli.setup:setup", "Prepare Elasticsearch and Kibana: templates and dashboards."),
     "show": Entry("tracelog.cli.show:show", "Show one trace as a tree with its log lines, or list the latest."),
 }
