@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TypeVar
@@ -15,6 +15,9 @@ _active: ContextVar[Span | None] = ContextVar("tracelog_active_span", default=No
 #: The active span as it is, finished or not, or None; the fast way for those who bind ids.
 active = _active.get
 
+#: Makes a span active; give the token that it returns to :func:`leave`.
+enter: Callable[[Span], Token[Span | None]] = _active.set
+
 S = TypeVar("S", bound=AnySpan)
 
 
@@ -22,11 +25,6 @@ def current() -> AnySpan:
     """Return the active span, or NOOP where there is none or it has finished."""
     span = _active.get()
     return NOOP if span is None or span.finished else span
-
-
-def enter(span: Span) -> Token[Span | None]:
-    """Make *span* active; give the token to :func:`leave`."""
-    return _active.set(span)
 
 
 def leave(token: Token[Span | None]) -> None:

@@ -8,14 +8,11 @@ into an object of the application (a lazy ORM row would query its session from t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from itertools import islice
-from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, TypeGuard, TypeVar
-from uuid import UUID
+from typing import Any, TypeGuard, TypeVar, cast
 
 MAX_KEYS = 128
 MAX_KEY_LENGTH = 256
@@ -25,9 +22,17 @@ MAX_TEXT = 8192
 #: Members of all containers of one value together: a cycle with two ways out doubles at each level.
 MAX_MEMBERS = 1024
 
-_READABLE = frozenset(
-    {datetime, date, time, timedelta, Decimal, UUID, PurePosixPath, PureWindowsPath, PosixPath, WindowsPath}
-)
+_PATHS = frozenset({"PurePosixPath", "PureWindowsPath", "PosixPath", "WindowsPath"})
+
+#: Types of the standard library whose ``str`` can be asked for on any thread, by module. Naming them is enough: who has
+#: a value of one has loaded its module, and loading all of them would be a quarter of what importing tracelog costs.
+_READABLE: Mapping[str, frozenset[str]] = {
+    "datetime": frozenset({"date", "datetime", "time", "timedelta"}),
+    "decimal": frozenset({"Decimal"}),
+    "pathlib": _PATHS,
+    "pathlib._local": _PATHS,  # Python 3.13
+    "uuid": frozenset({"UUID"}),
+}
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 _NUMBERS = frozenset({int, float})
 _INT64 = 2**63
@@ -172,9 +177,15 @@ def named(value: Any) -> str:
 
 def _known(value: Any) -> str | None:
     """Write what is known to be readable from any thread."""
-    if type(value) in _READABLE:
+    if _is_readable(cast("type[object]", type(value))):
         return str(value)
     return value.name if isinstance(value, Enum) else None
+
+
+def _is_readable(kind: type[object]) -> bool:
+    """Tell whether *kind* is one of those, and not a type of the application's own by that name."""
+    module, name = kind.__module__, kind.__qualname__
+    return name in _READABLE.get(module, ()) and getattr(sys.modules.get(module), name, None) is kind
 
 
 def _named(value: Any) -> str:

@@ -90,7 +90,7 @@ class Tracer:
 
     def start_server_span(self, context: SpanContext | None, operation: str, /, **attributes: Any) -> Span:
         """Start the span of a request that came in with *context*, or of one that begins a trace."""
-        return self._entry(context, operation, Kind.SERVER, attributes)
+        return self.entry(context, operation, Kind.SERVER, attributes)
 
     def start_client_span(self, operation: str, /, **attributes: Any) -> AnySpan:
         """Start the span of a call to another service, a child of the active span; without one return NOOP."""
@@ -101,10 +101,14 @@ class Tracer:
         parent = current()
         if isinstance(parent, Span):
             return parent.fork(operation, **attributes)
-        return self._entry(None, operation, Kind.INTERNAL, attributes)
+        return self.entry(None, operation, Kind.INTERNAL, attributes)
 
-    def _entry(self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
-        """Start the first span of this process in a trace, and decide whether the trace is kept."""
+    def entry(self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
+        """
+        Start the first span of this process in a trace, and decide whether the trace is kept.
+
+        The names of *attributes* may be anything; the dictionary is the span's from now on.
+        """
         if context is None:
             trace_id, parent_id = self.workshop.ids.trace_id(), ""
         else:

@@ -34,13 +34,18 @@ class harmless:  # noqa: N801 - read as a word of the language: `with harmless("
         self._doing = doing
 
     def __enter__(self) -> None:
-        """Do nothing: a generator's context manager would cost five times as much in each request."""
+        """Do nothing."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        log.error("tracing failed while %s; the request goes on", self._doing, exc_info=error)
+        report_fault(self._doing, error)
         return True
+
+
+def report_fault(doing: str, error: Exception) -> None:
+    """Report a fault of our own: what every request passes says ``try``, which costs nothing until it fails."""
+    log.error("tracing failed while %s; the request goes on", doing, exc_info=error)
 
 
 def is_test_client(environ: Environ) -> bool:
@@ -54,15 +59,25 @@ def _content_length(headers: list[tuple[str, str]]) -> int:
     return int(told) if told.isdigit() else _UNKNOWN
 
 
+def _names(headers: list[tuple[str, str]], wanted: str) -> bool:
+    """Tell whether one of *headers* has the name *wanted*, which is in lower case."""
+    for name, _ in headers:  # noqa: SIM110 - a generator would cost more than the loop, in each request
+        if name.lower() == wanted:
+            return True
+    return False
+
+
 class Exchange:
     """
-    One request and its answer.
+    One request and its answer; also the answer's body, each chunk of which is made inside of the request's span.
 
     *settled* is called once, inside of the span, when the span has finished. *by_hand* says that nobody will close the
     body: the span is detached when the application returns, and ends with the last byte.
     """
 
     __slots__ = (
+        "_body",
+        "_chunks",
         "_failed_from",
         "_header",
         "_left",
@@ -75,6 +90,8 @@ class Exchange:
         "status",
     )
 
+    _body: object
+    _chunks: Iterator[bytes]
     _token: Token[Span | None]
 
     def __init__(
@@ -95,7 +112,7 @@ class Exchange:
         self._header = header
         self._failed_from = failed_from
         self._left = _UNKNOWN
-        self._stage = Stage(span)
+        self._stage: Stage | None = None
 
     def begin(self) -> None:
         """Attach the span; one that an earlier request left behind is let go of."""
@@ -104,12 +121,14 @@ class Exchange:
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         """Take the status down, and add the trace id to the headers unless the application did."""
-        with harmless("reading the status"):
+        try:
             self.status = int(status[:3])
             if self.by_hand:
                 self._left = _content_length(headers)
-            if self._header and not any(name.lower() == self._header.lower() for name, _ in headers):
+            if self._header and not _names(headers, self._header.lower()):
                 headers = [*headers, (self._header, self.span.trace_id)]
+        except Exception as error_of_ours:  # noqa: BLE001 - no fault of ours may reach the request
+            report_fault("reading the status", error_of_ours)
         return self._start_response(status, headers, *error)
 
     def raised(self, error: BaseException) -> None:
@@ -129,33 +148,50 @@ class Exchange:
         """Return the body as the server gets it: each chunk is made, and its end is seen, inside of the span."""
         try:
             untouched = None if self.by_hand else self._by_sendfile(body, environ)
-            answer = TracedBody(self, body) if untouched is None else untouched
+            if untouched is None:
+                self._body, self._chunks = body, iter(body)
         except BaseException as error:
             self.raised(error)
             raise
         if self.by_hand:
             leave(self._token)
-        return answer
+        return self if untouched is None else untouched
+
+    def __del__(self) -> None:
+        """
+        Finish what was never closed: Werkzeug's server does not where its client resets the connection.
+
+        The span lasts until the request is let go of, at the latest until Python looks for circles.
+        """
+        if not self.span.finished:
+            with self._on_stage():
+                self.finish()
 
     def finish(self) -> None:
         """Finish the span; later calls do nothing."""
-        if self.span.finished:
+        span = self.span
+        if span.finished:
             return
-        with harmless("finishing a request"):
+        try:
             if self.status:
-                self.span.set(**{"http.response.status_code": self.status})
+                span.attributes["http.response.status_code"] = self.status
             if self.status >= self._failed_from:
-                self.span.fail()
-            self.span.finish()
+                span.fail()
+            span.finish()
             self._settled(self)
+        except Exception as error:  # noqa: BLE001 - no fault of ours may reach the request
+            report_fault("finishing a request", error)
 
-    def step(self, chunks: Iterator[bytes]) -> bytes:
+    def __iter__(self) -> Exchange:
+        return self
+
+    def __next__(self) -> bytes:
         """Make the next chunk; whatever ends the body early is seen."""
         try:
             if self._attached():
-                return next(chunks)
-            with self._stage:
-                chunk = next(chunks)
+                return next(self._chunks)
+            with self._on_stage():
+                chunk = next(self._chunks)
         except StopIteration:
             self._ended()
             raise
@@ -168,15 +204,15 @@ class Exchange:
             self._ended()
         return chunk
 
-    def close(self, body: object) -> None:
+    def close(self) -> None:
         """Close the application's body, finish, and detach."""
-        closing: Callable[[], None] | None = getattr(body, "close", None)
+        closing: Callable[[], None] | None = getattr(self._body, "close", None)
         if self._attached():
             self._close(closing)
             if not self.by_hand:
                 leave(self._token)
             return
-        with self._stage:
+        with self._on_stage():
             self._close(closing)
 
     def _close(self, closing: Callable[[], None] | None) -> None:
@@ -192,8 +228,14 @@ class Exchange:
     def _ended(self) -> None:
         """Finish where nobody will close the body."""
         if self.by_hand:
-            with self._stage:
+            with self._on_stage():
                 self.finish()
+
+    def _on_stage(self) -> Stage:
+        """Return what keeps the span active in steps, where it is not attached; most requests need none."""
+        if self._stage is None:
+            self._stage = Stage(self.span)
+        return self._stage
 
     def _attached(self) -> bool:
         """Tell whether this request's span, or one forked from it in this process, is active here."""
@@ -206,9 +248,9 @@ class Exchange:
         if not (isinstance(wrapper, type) and isinstance(body, wrapper)):
             return None
         file: Any = body
-        inner = _Closable(getattr(file, "close", None))
+        self._body = _Closable(getattr(file, "close", None))
         try:
-            file.close = lambda: self.close(inner)
+            file.close = self.close
         except AttributeError:
             return None
         untouched: Iterable[bytes] = file
@@ -220,24 +262,3 @@ class _Closable:
 
     def __init__(self, close: Callable[[], None] | None) -> None:
         self.close = close or (lambda: None)
-
-
-class TracedBody:
-    """The body of an answer, made inside of its request's span."""
-
-    __slots__ = ("_body", "_chunks", "_exchange")
-
-    def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
-        self._exchange = exchange
-        self._body = body
-        self._chunks = iter(body)
-
-    def __iter__(self) -> TracedBody:
-        return self
-
-    def __next__(self) -> bytes:
-        return self._exchange.step(self._chunks)
-
-    def close(self) -> None:
-        """Close the application's body, finish the span, detach it."""
-        self._exchange.close(self._body)

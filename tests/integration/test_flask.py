@@ -499,3 +499,11 @@ def test_a_fault_of_ours_never_reaches_the_request(app, rec, caplog):
     client = traced(app, sample=broken)
     assert client.get("/orders/7").status_code == 200
     assert "tracing failed while beginning a request" in caplog.text
+
+
+def test_a_rule_that_raises_never_reaches_the_request(app, rec, caplog):
+    """A request about which ``EXCLUDE`` raises is answered and named, and the fault is reported."""
+    client = traced(app, exclude=[lambda request: 1 / 0])
+    assert client.get("/orders/7").status_code == 200
+    assert [span.operation for span in rec.spans] == ["GET /orders/<int:order_id>"]
+    assert "tracing failed while naming a request" in caplog.text

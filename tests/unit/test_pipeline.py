@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracelog.cleaning import Cleaner
 from tracelog.exporters.memory import MemoryExporter
 from tracelog.pipeline import native, spool
-from tracelog.pipeline.courier import EVICTED, Courier
+from tracelog.pipeline.courier import EVICTED, Courier, Crew
 from tracelog.pipeline.exporter import Line, Outcome, Refusal
 from tracelog.pipeline.ledger import Ledger
 from tracelog.pipeline.sender import LONGEST_DELAY, Sender, delay
@@ -152,6 +153,15 @@ def test_a_record_that_cannot_be_encoded_costs_no_other(caplog):
     stats = courier.stats()
     assert (stats.stored, stats.dropped) == (2, {UNENCODABLE: 2})
     assert caplog.text.count("could not be encoded") == 1
+
+
+def test_a_flush_waits_for_no_idle_step():
+    """Where somebody waits, the step that empties the backlog also closes the segment for the sender."""
+    crew = Crew(lambda: Moody(["raise"]), Cleaner(), 16, 1 << 20)
+    crew.urgent = 1
+    Tracer(sink=crew.backlog).start_server_span(None, "a").finish()
+    assert crew.write()
+    assert crew.spool.wait() == 0
 
 
 def test_without_threads_flush_does_the_work(monkeypatch):

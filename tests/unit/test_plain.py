@@ -155,6 +155,12 @@ def test_objects_that_resist(make):
     assert plain(value) == f"<{__name__}.{type(value).__name__}>"
 
 
+def test_a_type_that_bears_the_name_of_a_known_one_is_not_called():
+    """Only the standard library's own types are written out on the worker's thread, whatever others call themselves."""
+    posing = type("Decimal", (), {"__module__": "decimal", "__str__": lambda self: 1 / 0})
+    assert plain(posing(), named) == "<decimal.Decimal>"
+
+
 def test_a_fault_in_one_member_leaves_the_others():
     """Only the member that raises is replaced."""
     assert plain([1, Rude(), 2])[::2] == [1, 2]

@@ -160,7 +160,7 @@ def test_a_test_client_inside_of_its_own_request(served, recorder):
     """Where the request's own span is active already, nothing is changed about that."""
     app = by_hand(served, late)
     body = app.call()
-    span = body._exchange.span
+    span = body.span
     with activate(span):
         assert list(body) == [span.span_id.encode()] * 2
         body.close()

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
-from pathlib import Path
 from typing import Any, cast
 
 from tracelog.assembly.destination import Destination, destination
@@ -88,7 +87,7 @@ def _namespace(key: str, value: Any) -> str:
 
 
 def _file(key: str, value: Any) -> str:
-    path = _text(key, str(value) if isinstance(value, Path) else value)
+    path = _text(key, str(value) if hasattr(value, "__fspath__") else value)
     if path and not os.access(path, os.R_OK):
         raise InvalidSetting(key, path, "no such file, or it cannot be read")
     return path

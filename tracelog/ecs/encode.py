@@ -16,10 +16,11 @@ from tracelog.record import Record, Resource, SpanRecord
 _MARK = b'"grouping_key"'
 
 
-def encode(record: Record) -> bytes:
-    """Turn a finished span or a log line into one line of JSON."""
+def encode(record: Record, beginning: bytes = b"{") -> bytes:
+    """Turn a finished span or a log line into one line of JSON, behind whatever members *beginning* has already."""
     fields = span_fields(record) if isinstance(record, SpanRecord) else line_fields(record)
-    return orjson.dumps(fields)[:-1] + _ending(record.resource)
+    # Put together once: documents are a kilobyte each, and moving one about costs as much as a third of writing it.
+    return b"".join((beginning, orjson.dumps(fields)[1:-1], _ending(record.resource)))
 
 
 def error_of(body: bytes) -> bytes | None:

@@ -23,10 +23,15 @@ from tracelog.elastic.answers import (
     short,
     trouble,
 )
-from tracelog.pipeline.exporter import Line, Outcome, Refusal
+from tracelog.pipeline.exporter import LINES, SPANS, Line, Outcome, Refusal
 
 TOO_LARGE = "too large for one request on its own (413)"
 NO_DOCUMENT = "not one line of JSON"
+
+_KINDS = frozenset({SPANS, LINES})
+
+#: What nearly every item says.
+_CREATED = {"create": {"status": 201}}
 
 #: What sending again can cure, and what cures it. The first that occurs in an answer is the one that is told.
 _CURES: tuple[tuple[int, Trouble], ...] = (
@@ -50,12 +55,12 @@ class Fate(NamedTuple):
 
 def body_of(lines: Iterable[Line]) -> bytes:
     """Write the body of a bulk request that creates each of *lines* once."""
-    return b"".join(b'{"create":{"_id":' + orjson.dumps(line.key) + b"}}\n" + line.body + b"\n" for line in lines)
+    return b"".join([b'{"create":{"_id":%b}}\n%b\n' % (orjson.dumps(key), body) for _, key, body in lines])
 
 
 def sendable(line: Line) -> bool:
     """Tell whether *line* can be part of a body; a stray line break would turn one document into two requests."""
-    return line.body.startswith(b"{") and b"\n" not in line.body
+    return line.kind in _KINDS and line.body.startswith(b"{") and b"\n" not in line.body
 
 
 def decided(answer: Answer, lines: Sequence[Line], now: float) -> Fate | None:
@@ -129,6 +134,9 @@ def _settled(items: Sequence[Any], answer: Answer, now: float) -> Fate:
     again: list[int] = []
     statuses: dict[int, str] = {}
     for place, item in enumerate(items):
+        if item == _CREATED:
+            stored.append(place)
+            continue
         status, reason = _said(item)
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             stored.append(place)

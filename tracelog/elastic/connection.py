@@ -36,9 +36,10 @@ def _not_of_ours(record: logging.LogRecord) -> bool:
     return not _asking.get()
 
 
-# The transport logs each request at INFO: a line per batch in the logs of an application that shows such lines. What
-# others ask through it is logged as ever.
-logging.getLogger("elastic_transport.transport").addFilter(_not_of_ours)
+# The transport logs each request at INFO, and what is below it at DEBUG: lines per batch in the logs of an application
+# that shows such lines. What others ask through them is logged as ever.
+for _logger in ("elastic_transport.transport", "elastic_transport.node", "urllib3.connectionpool"):
+    logging.getLogger(_logger).addFilter(_not_of_ours)
 
 
 class Connection:

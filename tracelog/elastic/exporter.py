@@ -43,14 +43,20 @@ class ElasticExporter:
 
     def encode(self, record: Record, /) -> bytes:
         """Turn *record* into its ECS document, and name its data stream in it."""
-        return self._heads[SPANS if isinstance(record, SpanRecord) else LINES] + encode(record)[1:]
+        return encode(record, self._heads[SPANS if isinstance(record, SpanRecord) else LINES])
 
     def send(self, lines: Sequence[Line], /) -> Outcome:
         """Ship *lines*, each kind to its own stream, and say what became of each; it raises for none of them."""
-        spans, others = _of_kind(SPANS, lines), _of_kind(LINES, lines)
-        known = {place for place, _ in (*spans, *others)}
-        broken = tuple(Refusal(place, NO_DOCUMENT) for place in range(len(lines)) if place not in known)
-        parts = [*self._shipped(SPANS, spans), *self._shipped(LINES, others), (range(len(lines)), Fate(refused=broken))]
+        spans: Parcel = []
+        others: Parcel = []
+        broken: list[Refusal] = []
+        everywhere = range(len(lines))
+        for place, line in enumerate(lines):
+            if not sendable(line):
+                broken.append(Refusal(place, NO_DOCUMENT))
+            else:
+                (spans if line.kind == SPANS else others).append((place, line))
+        parts = [*self._shipped(SPANS, spans), *self._shipped(LINES, others), (everywhere, Fate(refused=tuple(broken)))]
         # A span that is to be sent again brings its failure with it then.
         waiting = set(joined(parts).again)
         parts += self._shipped(ERRORS, self._errors((place, line) for place, line in spans if place not in waiting))
@@ -94,11 +100,6 @@ class ElasticExporter:
             problem = f"{error.problem}; {error.advice}" if error.advice else error.problem
             return kept(len(lines), f"{problem}; everything is kept and sent again")
         return decided(answer, lines, time.time())
-
-
-def _of_kind(kind: str, lines: Sequence[Line]) -> Parcel:
-    """Find the lines of *kind* that can be sent."""
-    return [(place, line) for place, line in enumerate(lines) if line.kind == kind and sendable(line)]
 
 
 def _places(parcel: Parcel) -> list[int]:

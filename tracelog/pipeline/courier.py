@@ -85,7 +85,7 @@ class Crew:
         """Take one step of the writer."""
         with self._writing:
             busy = self.writer.step()
-            if self.urgent and not busy:
+            if self.urgent and not len(self.backlog):
                 self.spool.roll(now=True)
             return busy
 
@@ -126,7 +126,7 @@ class Crew:
                 self.send_bell.ring()
             if not busy:
                 self._sleep(min(left, _LONGEST_SLEEP))
-            if len(self.backlog) < BATCH:
+            if len(self.backlog) < BATCH and not self.urgent:
                 # More is likely to follow, and many at once cost less than each by itself.
                 self._pause(TICK)
 

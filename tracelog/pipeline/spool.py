@@ -87,14 +87,15 @@ class MemorySpool:
         """Add *line* to the open segment."""
         size = len(line.body) + _LINE_OVERHEAD
         with self._lock:
-            if not self._open.lines:
-                self._open.opened_at = self._now()
-            self._open.lines.append(line)
-            self._open.size += size
+            opened = self._open
+            if not opened.lines:
+                opened.opened_at = self._now()
+            opened.lines.append(line)
+            opened.size += size
             self._bytes += size
-            if self._open.size >= SEGMENT_BYTES or len(self._open.lines) >= SEGMENT_LINES:
+            if opened.size >= SEGMENT_BYTES or len(opened.lines) >= SEGMENT_LINES:
                 self._close()
-            given_up = self._make_room()
+            given_up = self._make_room() if self._bytes > self._max_bytes else 0
         if given_up:
             self._lost(given_up)
 
