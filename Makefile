@@ -5,7 +5,7 @@ BIN := .venv/bin
 SETUP = @$(or $(PYTHON),python3) .ci/environment.py $(if $(PYTHON),--this-python)
 PYTEST = $(BIN)/python -m $(if $(COVERAGE),coverage run -m )pytest
 
-.PHONY: help demo test test-slow test-all test-kibana dashboards lint clean
+.PHONY: help demo test test-slow test-all test-kibana docs dashboards lint clean
 .NOTPARALLEL:
 
 help: ## Say what can be made (this list)
@@ -29,6 +29,10 @@ test-kibana: ## Look at the dashboards in a real Kibana, see kibana/README.md
 	$(SETUP) test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group browser
 	$(PYTEST) tests/kibana $(ARGS)
+
+docs: ## Build the documentation into build/docs, without network
+	$(SETUP) test
+	$(BIN)/python -m sphinx -q -b html -n -W --keep-going -d build/doctrees docs build/docs
 
 dashboards: ## Build kibana/tracelog.ndjson from its sources
 	$(SETUP) run
