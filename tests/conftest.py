@@ -10,10 +10,15 @@ from itertools import count
 
 import pytest
 from elastic_node import VERSIONS, Node, Nodes, had
+from hypothesis import settings
 
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.setup import install
+
+# A deadline would be a timed test, on machines that do other work beside it.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 _numbers = count(1)
 
