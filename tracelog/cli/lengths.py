@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,7 +33,14 @@ def nanoseconds(said: str) -> int:
     return sum(round(float(amount) * _UNITS[unit]) for amount, unit in _PART.findall(said))
 
 
-class Length(click.ParamType[int]):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[int]
+else:
+    # Before click 8.2 it takes no parameter at run time.
+    _ParamType = click.ParamType
+
+
+class Length(_ParamType):
     """An option that takes a length of time, and gives nanoseconds."""
 
     name = "length"
