@@ -57,10 +57,13 @@ class Discarding:
 class Tracelog(Bare):
     """Our own, as configured by default; log lines are not shipped, since no peer ships any."""
 
+    #: Whether log lines are shipped.
+    ship = False
+
     def __init__(self, exporter: Exporter | None = None) -> None:
         tracelog: Any = import_module("tracelog")
         kept = exporter or Discarding()
-        tracelog.configure(service="bench", exporter=kept, ship_logs=False, backlog_max_records=_ROOM)
+        tracelog.configure(service="bench", exporter=kept, ship_logs=self.ship, backlog_max_records=_ROOM)
         self._span = tracelog.span
         self.flush = lambda: tracelog.flush(FLUSH_SECONDS)
 
@@ -75,11 +78,17 @@ class Tracelog(Bare):
 
     def instrument(self, app: Any) -> None:
         """Add the extension; it sends through the default tracer."""
-        import_module("tracelog.integrations.flask").TraceLog(app, ship_logs=False)
+        import_module("tracelog.integrations.flask").TraceLog(app, ship_logs=self.ship)
 
     def processors(self) -> Sequence[Any]:
         """Return the processor of step two."""
         return (import_module("tracelog.integrations.structlog").bind_ids,)
+
+
+class Shipping(Tracelog):
+    """Our own, with log lines shipped, as it is by default."""
+
+    ship = True
 
 
 class OpenTelemetry(Bare):
@@ -172,6 +181,7 @@ class _Transaction:
 _NEEDED: dict[type[Bare], tuple[str, ...]] = {
     Bare: (),
     Tracelog: (),
+    Shipping: (),
     OpenTelemetry: ("opentelemetry.sdk", "opentelemetry.instrumentation.flask"),
     ElasticAPM: ("elasticapm",),
 }

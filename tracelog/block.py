@@ -19,26 +19,21 @@ _INTERNAL = Kind.INTERNAL
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def span(operation: str, /, **attributes: Any) -> SpanBlock:
+class span:  # noqa: N801 - read as a word of the language: `with tracelog.span("charge card"):`
     """
     Make a block, or with ``@`` a function, a span: a child of the active span, or the first of a new trace.
 
     Works on functions, coroutine functions, generators and asynchronous generators; a generator's span is active
     while the generator runs, not while it waits to be asked, and ends with it. An exception that leaves the block
-    marks the span as failed and goes on its way.
+    marks the span as failed and goes on its way. Good for one ``with``, or for any number of calls as a decorator.
     """
-    return SpanBlock(operation, attributes)
-
-
-class SpanBlock:
-    """What :func:`span` returns: good for one ``with``, or for any number of calls as a decorator."""
 
     __slots__ = ("_attributes", "_operation", "_span", "_token")
 
     _span: Span
     _token: Token[Span | None]
 
-    def __init__(self, operation: str, attributes: dict[str, Any]) -> None:
+    def __init__(self, operation: str, /, **attributes: Any) -> None:
         self._operation = operation
         self._attributes = attributes
 
@@ -72,8 +67,8 @@ class SpanBlock:
             return cast("F", self._around_generator(function))
         return cast("F", self._around_function(function))
 
-    def _fresh(self) -> SpanBlock:
-        return SpanBlock(self._operation, dict(self._attributes))
+    def _fresh(self) -> span:
+        return span(self._operation, **self._attributes)
 
     def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

@@ -144,6 +144,14 @@ def _number(value: float) -> int | float | str:
     return value if math.isfinite(value) else str(value)
 
 
+def fits(value: Any) -> bool:
+    """Tell whether *value* is a number, a boolean or None that JSON and Elasticsearch hold as it is."""
+    kind = cast("type[object]", type(value))
+    if kind is int:
+        return bool(-_INT64 <= value < _INT64)
+    return kind is bool or value is None or (kind is float and math.isfinite(value))
+
+
 def _digits(value: int) -> str:
     """Write a long integer; Python itself refuses more than some thousand digits."""
     try:

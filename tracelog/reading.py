@@ -71,19 +71,20 @@ def line_of_event(event: Mapping[str, Any], method: str) -> LineRecord:
     fields = {key: value for key, value in event.items() if key not in _PLACED and not key.startswith("_")}
     if "event" not in event:
         fields.pop("message", None)
+    # By position: keywords cost a third more, and this runs for each line.
     return LineRecord(
-        resource=_SOMEWHERE,
-        at_ns=0,
-        level=_text(event.get("level")) or level_of(method),
-        logger=_text(event.get("logger") or event.get("logger_name")),
-        message=_text(said),
-        trace_id=_text(event.get("traceId")),
-        span_id=_text(event.get("spanId")),
-        entry_id="",
-        fields=fields,
-        origin=_origin_of(event),
-        failure=_failure_of(event.get("exception")) or _stack_of(event.get("stack")),
-        thread=_text(event.get("thread_name")),
+        _SOMEWHERE,
+        0,
+        _text(event.get("level")) or level_of(method),
+        _text(event.get("logger") or event.get("logger_name")),
+        _text(said),
+        _text(event.get("traceId")),
+        _text(event.get("spanId")),
+        "",
+        fields,
+        _origin_of(event),
+        _failure_of(event.get("exception")) or _stack_of(event.get("stack")),
+        _text(event.get("thread_name")),
     )
 
 

@@ -134,3 +134,22 @@ class LineRecord(NamedTuple):
 
 #: What an exporter is given.
 Record = SpanRecord | LineRecord
+
+
+def failure_of(error: BaseException) -> Failure:
+    """
+    Take down *error* while its traceback is at hand, without keeping its frames alive.
+
+    A ``__str__`` that raises is told as such; nothing is raised here.
+    """
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        trace = TracebackException.from_exception(error, lookup_lines=False, compact=True)
+    except Exception:  # noqa: BLE001 - an exception's own code may do anything
+        trace = None
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - as above
+        message = f"<{name}: its __str__ raised>"
+    return Failure(name, message, trace)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from traceback import TracebackException
 from typing import Any, NamedTuple
 
 from tracelog.clock import Clock
 from tracelog.context import RANDOM, SAMPLED, Propagator, SpanContext, Visitor, pairs_of
 from tracelog.ids import Ids
 from tracelog.plain import MAX_KEYS, made_plain
-from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status, failure_of
 
 MAX_EVENTS = 128
 
@@ -35,7 +34,7 @@ class Workshop:
     clock: Clock
     ids: Ids
     propagator: Propagator | None
-    sink: Callable[[SpanRecord], object]
+    sink: Callable[[Span], object]
     ship: Callable[[Any], object] | None = None
     ship_level: int = 0
 
@@ -65,11 +64,11 @@ class Span:
 
     __slots__ = (
         "_duration",
+        "_epoch",
         "_inside",
         "_open",
         "_owed",
         "_parent",
-        "_started",
         "_ticked",
         "arrived",
         "attributes",
@@ -104,14 +103,14 @@ class Span:
         self.arrived: SpanContext | None = parent.arrived
         self._parent = parent
         self.entry_id: str
-        self._started: int
+        self._epoch: int
         if isinstance(parent, Span):
             self.entry_id = parent.entry_id
             # Spans of one process stand on the clock of their entry, so that a step of the wall clock tears no trace.
-            self._started = parent._started + ticked - parent._ticked  # noqa: SLF001 - a span's own kind
+            self._epoch = parent._epoch  # noqa: SLF001 - a span's own kind
         else:
             self.entry_id = self.span_id
-            self._started = workshop.clock.wall()
+            self._epoch = workshop.clock.wall() - ticked
         self.events: list[Event] | None = None
         self.status = _SUCCESS
         self.failure: Failure | None = None
@@ -211,11 +210,12 @@ class Span:
 
     def wall(self, ticked: int) -> int:
         """Tell the time of day, in nanoseconds since the epoch, at a reading of the steady clock."""
-        return self._started + ticked - self._ticked
+        return self._epoch + ticked
 
     def leave_out(self) -> None:
-        """Drop the record of this span, and of those that begin from it from now on; ids stay on log lines."""
-        self.weight = 0.0
+        """Drop the record of this open span, and of those that begin from it from now on; ids stay on log lines."""
+        if not self.finished:
+            self.weight = 0.0
 
     def open_parent(self) -> Span | None:
         """Return the nearest span above this one, in this process, that has not finished."""
@@ -227,7 +227,7 @@ class Span:
         return None
 
     def finish(self) -> None:
-        """End the operation and hand its record over; later calls do nothing."""
+        """End the operation and hand the span over; later calls do nothing."""
         ticks = self.workshop.clock.steady()
         try:
             # Deleting an attribute is atomic: of two threads that finish at once, one gets the error.
@@ -237,7 +237,30 @@ class Span:
         self.finished = True
         self._duration = ticks - self._ticked
         if self.weight > 0:
-            self.workshop.sink(self._record())
+            self.workshop.sink(self)
+
+    def record(self) -> SpanRecord:
+        """Freeze what is known of a finished span; the worker asks for it, which is time that the caller keeps."""
+        owed = self._owed
+        return SpanRecord(
+            self.workshop.resource,
+            self.trace_id,
+            self.span_id,
+            self.parent_id,
+            self.entry_id,
+            self.operation,
+            self.kind,
+            self.status,
+            self._epoch + self._ticked,
+            self._duration,
+            owed.count(_CHILD) if owed else 0,
+            owed.count(_CALL) if owed else 0,
+            self.weight,
+            # A copy: a thread that is still in set() may not change what the worker reads.
+            dict(self.attributes),
+            tuple(self.events) if self.events else (),
+            self.failure,
+        )
 
     def _seen(self, failure: Failure, identity: int = 0) -> Failure:
         """Add where *failure* was first seen, unless it is the exception *identity* of a span inside of this one."""
@@ -254,47 +277,5 @@ class Span:
                 entry._inside = (*before, (identity, failure))  # noqa: SLF001 - a span's own kind
         return failure._replace(entry=Entry(entry.operation, entry.kind, entry.attributes.get("transaction.type")))
 
-    def _record(self) -> SpanRecord:
-        """Freeze what is known now."""
-        owed = self._owed
-        return SpanRecord(
-            self.workshop.resource,
-            self.trace_id,
-            self.span_id,
-            self.parent_id,
-            self.entry_id,
-            self.operation,
-            self.kind,
-            self.status,
-            self._started,
-            self._duration,
-            owed.count(_CHILD) if owed else 0,
-            owed.count(_CALL) if owed else 0,
-            self.weight,
-            # A copy: a thread that is still in set() may not change what the worker reads.
-            dict(self.attributes),
-            tuple(self.events) if self.events else (),
-            self.failure,
-        )
-
     def __repr__(self) -> str:
         return f"<Span {self.operation!r} traceId={self.trace_id} spanId={self.span_id}>"
-
-
-def failure_of(error: BaseException) -> Failure:
-    """
-    Take down *error* while its traceback is at hand, without keeping its frames alive.
-
-    A ``__str__`` that raises is told as such; nothing is raised here.
-    """
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    try:
-        trace = TracebackException.from_exception(error, lookup_lines=False, compact=True)
-    except Exception:  # noqa: BLE001 - an exception's own code may do anything
-        trace = None
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - as above
-        message = f"<{name}: its __str__ raised>"
-    return Failure(name, message, trace)

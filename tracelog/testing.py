@@ -15,6 +15,7 @@ import pytest
 
 from tracelog import factory
 from tracelog.record import LineRecord, Resource, SpanRecord
+from tracelog.span import Span
 from tracelog.stats import Stats
 from tracelog.tracer import Tracer, set_default
 
@@ -77,8 +78,8 @@ class Recorder:
         self._items.clear()
 
     def offer(self, item: Any, /) -> None:
-        """Keep *item*."""
-        self._items.append(item)
+        """Keep *item*; a span as it is now, a line with what is added to it a moment later."""
+        self._items.append(item.record() if isinstance(item, Span) else item)
 
     def flush(self, timeout: float, /) -> int:
         """Have nothing to wait for."""

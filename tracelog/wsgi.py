@@ -240,7 +240,7 @@ class Exchange:
     def _attached(self) -> bool:
         """Tell whether this request's span, or one forked from it in this process, is active here."""
         span = active()
-        return span is not None and span.entry_id == self.span.entry_id
+        return span is self.span or (span is not None and span.entry_id == self.span.entry_id)
 
     def _by_sendfile(self, body: Any, environ: Environ) -> Iterable[bytes] | None:
         """Leave a body that the server itself sends (``wsgi.file_wrapper``) as it is, but for its ``close``."""

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from tracelog.cleaning import FAULT, SECRET_NAMES, Cleaner
 from tracelog.fitting import CUT, MAX_SIZE, MAX_STACK, middle_cut
-from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status, failure_of
 from tracelog.redaction import REDACTED
-from tracelog.span import failure_of
 
 CLEANER = Cleaner()
 CONTROLS = "\x00\x07\r\x1b[2J\x7f\x85\x9b"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelog.ecs.stack import Frame, culprit_of, frames_of, grouping_key
-from tracelog.span import failure_of
+from tracelog.record import failure_of
 
 #: What Python 3.11 and later write of a group; older ones have none to raise.
 GROUP = """  + Exception Group Traceback (most recent call last):

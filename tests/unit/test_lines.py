@@ -232,9 +232,11 @@ def test_no_exception_is_no_failure(exc_info):
 class Hostile(dict):
     """An event that cannot be copied."""
 
-    def items(self):
+    def __iter__(self):
         """Fail."""
         raise ZeroDivisionError
+
+    keys = __iter__
 
 
 def test_a_line_that_cannot_be_taken_is_counted_not_raised(shipping):

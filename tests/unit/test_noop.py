@@ -23,6 +23,7 @@ OF_REAL_SPANS = {
     "child",
     "duration_ns",
     "open_parent",
+    "record",
     "wall",
     "weight",
     "workshop",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from tracelog.record import Failure, Kind, Status
-from tracelog.span import failure_of
+from tracelog.record import Failure, Kind, Status, failure_of
 
 
 class Rude(Exception):  # noqa: N818 - it is rude

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -61,20 +61,11 @@ def settings_of(app: Flask) -> Settings | None:
     application's configuration and the environment. None where the back end is an object of the application's own.
     """
     tracer = tracer_of(app)
-    recruit: object = getattr(tracer.sink, "_recruit", None) if tracer is not None else None
-    if recruit is not None:
-        return next(_settings_in(recruit), None)
-    return _read(app.config)
-
-
-def _settings_in(made: object) -> Iterator[Settings]:
-    """Find settings among what functions were bound to."""
-    parts: tuple[object, ...] = getattr(made, "args", ())
-    for part in parts:
-        if isinstance(part, Settings):
-            yield part
-        else:
-            yield from _settings_in(part)
+    opener: object = getattr(tracer.sink, "open_exporter", None) if tracer is not None else None
+    if opener is None:
+        return _read(app.config)
+    bound: tuple[object, ...] = getattr(opener, "args", ())
+    return next((part for part in bound if isinstance(part, Settings)), None)
 
 
 def environment_settings() -> Settings | None:
@@ -98,7 +89,7 @@ def kept(tracer: Tracer, operation: str) -> float:
 
 def excluded(app: Flask, path: str) -> bool:
     """Tell whether a request of *path* makes no span because a rule says so."""
-    rules: tuple[Callable[[Request], bool], ...] = getattr(app.extensions[_KEY], "_excluded", ())
+    rules: tuple[Callable[[Request], bool], ...] = getattr(app.extensions[_KEY], "exclusions", ())
     with app.test_request_context(path):
         for rule in rules:
             # A callable of the application's own may want more of a request.

@@ -44,10 +44,14 @@ _PLACES: Mapping[str, tuple[type, str, Sequence[str], str]] = {
     name: (kind, field.split(".")[0], field.split(".")[1:-1], field.split(".")[-1])
     for name, (field, kind) in EXPLICIT.items()
 }
+_NAMES = frozenset(_PLACES)
 
 
 def add_attributes(document: dict[str, Any], attributes: Mapping[str, Any]) -> None:
     """Put each of *attributes* into its explicit field, or, where that is taken or does not fit, under ``labels``."""
+    if _NAMES.isdisjoint(attributes):
+        document["labels"] = attributes
+        return
     labels: dict[str, Any] = {}
     for name, value in attributes.items():
         place = _PLACES.get(name)

@@ -42,15 +42,16 @@ def span_document(record: SpanRecord) -> Document:
 
 def span_fields(record: SpanRecord) -> dict[str, Any]:
     """Turn *record* into its document, but for what all documents of its resource share."""
-    is_entry = record.entry_id == record.span_id
+    span_id, entry_id, started = record.span_id, record.entry_id, record.started_ns
+    is_entry = entry_id == span_id
     document: dict[str, Any] = {
-        "@timestamp": timestamp(record.started_ns),
-        "timestamp": {"us": record.started_ns // 1000},
+        "@timestamp": timestamp(started),
+        "timestamp": {"us": started // 1000},
         "process": process(),
         "processor": _TRANSACTION if is_entry else _SPAN,
         "trace": {"id": record.trace_id},
-        "transaction": _transaction(record) if is_entry else {"id": record.entry_id},
-        "span": {"id": record.span_id, "kind": record.kind} if is_entry else _span(record),
+        "transaction": _transaction(record) if is_entry else {"id": entry_id},
+        "span": {"id": span_id, "kind": record.kind} if is_entry else _span(record),
         "event": {"action": record.operation, "outcome": record.status, "duration": record.duration_ns},
         "tracelog": {"children": record.children, "calls": record.calls, "weight": record.weight},
     }

@@ -101,7 +101,8 @@ def joined(parts: Iterable[tuple[Sequence[int], Fate]]) -> Outcome:
     waits: list[float] = []
     problem = ""
     for places, part in parts:
-        stored.update(places[place] for place in part.stored)
+        # All of them, as nearly always, need not be looked up one by one.
+        stored.update(places if len(part.stored) == len(places) else [places[place] for place in part.stored])
         there.update(places[place] for place in part.already_there)
         for place, reason in part.refused:
             refused.setdefault(places[place], Refusal(places[place], reason))

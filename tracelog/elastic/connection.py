@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import socket
-import threading
 import zlib
 from contextvars import ContextVar
 from typing import Any
@@ -17,6 +16,7 @@ import orjson
 from elastic_transport import NodeConfig, Serializer, Transport, Urllib3HttpNode
 
 from tracelog.elastic.address import ElasticAddress, node_configs
+from tracelog.elastic.alarm import Alarm
 from tracelog.elastic.answers import Answer, Trouble, trouble
 from tracelog.errors import DestinationError
 
@@ -128,6 +128,7 @@ class PunctualNode(Urllib3HttpNode):
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
         self._socket: socket.socket | None = None
+        self._alarm = Alarm(self._break_off)
         connection_class: Any = self.pool.ConnectionCls
 
         def connected(**options: Any) -> Any:
@@ -146,29 +147,25 @@ class PunctualNode(Urllib3HttpNode):
 
     def perform_request(self, *args: Any, **options: Any) -> Any:
         """Make a request, and break it off when its time is over."""
-        seconds = options["request_timeout"]
-        over = threading.Event()
-        alarm = threading.Timer(seconds, self._break_off, (over,))
-        alarm.daemon = True
-        # No thread can be started while the interpreter ends; whoever flushes then keeps a deadline of its own.
-        with contextlib.suppress(RuntimeError):
-            alarm.start()
-        try:
-            answer = super().perform_request(*args, **options)
-        except elastic_transport.TransportError as error:
-            if over.is_set():
-                raise elastic_transport.ConnectionTimeout("deadline", errors=(error,)) from error
-            raise
-        finally:
-            alarm.cancel()
-        if over.is_set():
+        with self._alarm.watching(options["request_timeout"]) as watch:
+            try:
+                answer = super().perform_request(*args, **options)
+            except elastic_transport.TransportError as error:
+                if watch.over:
+                    raise elastic_transport.ConnectionTimeout("deadline", errors=(error,)) from error
+                raise
+        if watch.over:
             # The end of the stream may have looked like the end of the body.
             raise elastic_transport.ConnectionTimeout("deadline")
         return answer
 
-    def _break_off(self, over: threading.Event) -> None:
+    def close(self) -> None:
+        """Close the connections, and end the thread that watches over them."""
+        self._alarm.close()
+        super().close()
+
+    def _break_off(self) -> None:
         """End whatever the connection is doing."""
-        over.set()
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 # Not the method of an SSLSocket: that one takes its state away from under the reading thread.

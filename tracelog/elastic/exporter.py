@@ -58,7 +58,7 @@ class ElasticExporter:
                 (spans if line.kind == SPANS else others).append((place, line))
         parts = [*self._shipped(SPANS, spans), *self._shipped(LINES, others), (everywhere, Fate(refused=tuple(broken)))]
         # A span that is to be sent again brings its failure with it then.
-        waiting = set(joined(parts).again)
+        waiting = {places[place] for places, fate in parts for place in fate.again}
         parts += self._shipped(ERRORS, self._errors((place, line) for place, line in spans if place not in waiting))
         return addressed(joined(parts), str(self._connection.address))
 

@@ -101,7 +101,8 @@ class _TracedFlask:
         self._propagator = tracer.workshop.propagator or default_propagator()
         self._header = settings.response_header
         self._failed_from = _CLIENT_ERRORS_FROM if settings.client_errors_fail else FAILED_FROM
-        self._excluded = tuple(map(_exclusion, settings.exclude))
+        #: The rules of ``EXCLUDE``: each says of a request whether it makes no span.
+        self.exclusions = tuple(map(_exclusion, settings.exclude))
         self._says_line = settings.request_line
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -128,7 +129,7 @@ class _TracedFlask:
             rule = asked.url_rule
             if rule is not None:
                 _name(exchange.span, asked.environ.get("SCRIPT_NAME", "") + rule.rule)
-            if self._excluded and any(excludes(asked) for excludes in self._excluded):
+            if self.exclusions and any(excludes(asked) for excludes in self.exclusions):
                 exchange.span.leave_out()
         except Exception as error:  # noqa: BLE001 - no fault of ours may reach the request
             report_fault("naming a request", error)

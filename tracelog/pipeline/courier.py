@@ -161,6 +161,8 @@ class Courier:
         room: int = 16_384,
         max_bytes: int = 32 << 20,
     ) -> None:
+        #: Opens the back end anew in each process.
+        self.open_exporter = open_exporter
         self._recruit: Callable[[], Crew] = partial(Crew, open_exporter, cleaner or Cleaner(), room, max_bytes)
         # Never let go of: closing a parent's connections would disturb it.
         self._inherited: list[Crew] = []
