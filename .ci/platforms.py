@@ -42,10 +42,18 @@ WHOLE = (
     "tests/integration/test_logging_configure.py",
     "tests/integration/test_logging_served.py",
     "tests/integration/test_requests.py",
+    "tests/integration/test_urllib3.py",
+    "tests/integration/test_httpx.py",
+    "tests/integration/test_http_clients_together.py",
+    "tests/integration/test_sqlalchemy.py",
 )
 
-#: Modules of the package that promise nothing without a further package.
-NEEDS_MORE = ("tracelog.testing",)  # pytest
+#: Modules of the package that promise nothing without a further package: pytest, or an extra.
+NEEDS_MORE = (
+    "tracelog.testing",
+    "tracelog.integrations.httpx",
+    "tracelog.integrations.sqlalchemy",
+)
 IMPORT_ALL = f"""
 import importlib, pkgutil, tracelog
 found = [module.name for module in pkgutil.walk_packages(tracelog.__path__, "tracelog.")]

@@ -63,6 +63,16 @@ def activate(span: S) -> Generator[S, None, None]:
         leave(token)
 
 
+@contextmanager
+def apart() -> Generator[None, None, None]:
+    """Let no span be active inside the block: what tracelog does for itself belongs to nobody's trace."""
+    token = _active.set(None)
+    try:
+        yield
+    finally:
+        leave(token)
+
+
 class Stage:
     """
     Keeps a span active in steps, for generators and bodies of answers.

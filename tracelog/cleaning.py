@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from tracelog.fitting import MAX_STACK, fitted, middle_cut
 from tracelog.plain import MAX_KEY_LENGTH, MAX_KEYS, fits, is_list, named, plain, text
-from tracelog.record import Entry, Event, Failure, LineRecord, Origin, SpanRecord
+from tracelog.record import Entry, Event, Failure, LineRecord, Link, Origin, SpanRecord
 from tracelog.redaction import REDACTED, SECRET_NAMES, Redactor
 
 __all__ = ["FAULT", "SECRET_NAMES", "Cleaner"]
@@ -65,6 +65,7 @@ class Cleaner:
                 attributes=_fault(error),
                 events=(),
                 failure=_type_of(record.failure),
+                links=(),
             )
 
     def line(self, record: LineRecord) -> LineRecord:
@@ -87,13 +88,15 @@ class Cleaner:
 
     def _is_clean(self, record: SpanRecord) -> bool:
         """Tell at a glance that all of *record* was found clean before, as in most; this runs for each of them."""
-        if self._callback is not None or record.failure is not None or record.events or len(record.attributes) > _FEW:
+        if self._callback is not None or record.failure is not None or record.events or record.links:
             return False
         if _short(record.trace_id) is not record.trace_id or _short(record.parent_id) is not record.parent_id:
             return False
-        operation = record.operation
+        operation, attributes = record.operation, record.attributes
+        if len(attributes) > _FEW:
+            return False
         known = type(operation) is str and operation in self._clean and operation.isprintable()
-        return known and self._are_clean(record.attributes)
+        return known and self._are_clean(attributes)
 
     def _are_clean(self, attributes: Mapping[Any, Any]) -> bool:
         """Tell whether all names and values were found clean before."""
@@ -116,6 +119,7 @@ class Cleaner:
             and parent_id is record.parent_id
             and record.failure is None
             and not record.events
+            and not record.links
         ):
             return record
         return record._replace(
@@ -125,6 +129,7 @@ class Cleaner:
             attributes=attributes,
             events=self._events(record.events),
             failure=None if record.failure is None else self._failure(record.failure),
+            links=tuple(Link(_short(link.trace_id), _short(link.span_id)) for link in record.links),
         )
 
     def _line(self, record: LineRecord) -> LineRecord:

@@ -76,13 +76,21 @@ class Failure(NamedTuple):
         return self.type == earlier.type and here[len(here) - len(there) :] == there
 
 
+class Link(NamedTuple):
+    """A span of another trace that led to this one."""
+
+    trace_id: str
+    span_id: str
+
+
 class SpanRecord(NamedTuple):
     """
     A finished span.
 
     *entry_id* is the span id of the local entry span (ECS ``transaction.id``), equal to *span_id* on an entry span
     itself. *parent_id* is ``""`` on roots. *children* were forked and owe a record of their own; *calls* were
-    contexts handed to others, who may or may not be traced. *weight* is 1 / sampling ratio.
+    contexts handed to others, who may or may not be traced. *weight* is 1 / sampling ratio. *links* name contexts that
+    came in and were not continued.
     """
 
     resource: Resource
@@ -101,6 +109,7 @@ class SpanRecord(NamedTuple):
     attributes: Mapping[str, Any]
     events: tuple[Event, ...] = ()
     failure: Failure | None = None
+    links: tuple[Link, ...] = ()
 
 
 class Origin(NamedTuple):

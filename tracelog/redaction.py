@@ -67,6 +67,8 @@ _SIGN = re.compile(r"[=:]|['\"],|(?:[Bb]earer|BEARER|[Bb]asic|BASIC)[ \t]|-----B
 
 _USERINFO = re.compile(r"://[^\s/?#\"'<>]*@")
 _SCHEME = re.compile(r"\b(bearer|basic)([ \t]+)([\w.~+/=\-]+)", re.IGNORECASE)
+# SQLAlchemy ends the text of an error with the values that the statement was given.
+_PARAMETERS = re.compile(r"\[parameters: [^\n]*")
 _PEM = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|\Z)", re.DOTALL)
 
 # A name and what stands between it and its value, in ``a=1``, ``a: 1``, ``"a": 1``, ``('a', '1')``, ``x[a]=1`` and the
@@ -151,6 +153,8 @@ class Redactor:
             return text
         if "://" in text:
             text = _USERINFO.sub(f"://{REDACTED}@", text)
+        if "[parameters: " in text:
+            text = _PARAMETERS.sub(f"[parameters: {REDACTED}]", text)
         low = text.lower()
         if "bearer" in low or "basic" in low:
             text = _SCHEME.sub(_without_credentials, text)

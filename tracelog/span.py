@@ -10,15 +10,15 @@ from tracelog.clock import Clock
 from tracelog.context import RANDOM, SAMPLED, Propagator, SpanContext, Visitor, pairs_of
 from tracelog.ids import Ids
 from tracelog.plain import MAX_KEYS, made_plain
-from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status, failure_of
+from tracelog.record import Entry, Event, Failure, Kind, Link, Resource, SpanRecord, Status, failure_of
 
 MAX_EVENTS = 128
 
 #: How many failures of spans inside of it a span remembers, so that none of them is told twice.
 MAX_FAILURES = 16
 
-_CHILD = True
-_CALL = False
+#: What a span owes: a child that it forked, or an answer to a context that it handed on.
+CHILD, _CALL = True, False
 _SUCCESS = Status.SUCCESS
 
 
@@ -44,13 +44,14 @@ class Arrival(NamedTuple):
     What the first span of a trace in this process begins from.
 
     *span_id* is the caller's, ``""`` where the trace begins here; *arrived* is the context that came in, if one did;
-    *weight* is the sampler's answer.
+    *weight* is the sampler's answer; *links* name a context that came in and was not believed.
     """
 
     trace_id: str
     span_id: str = ""
     weight: float = 1.0
     arrived: SpanContext | None = None
+    links: tuple[Link, ...] = ()
 
 
 class Span:
@@ -139,7 +140,7 @@ class Span:
     @property
     def children(self) -> int:
         """How many spans were forked from this one."""
-        return self._owed.count(_CHILD)
+        return self._owed.count(CHILD)
 
     @property
     def calls(self) -> int:
@@ -165,7 +166,7 @@ class Span:
 
     def child(self, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
         """Fork with attributes whose names may be anything; the dictionary is the span's from now on."""
-        self._owed.append(_CHILD)
+        self._owed.append(CHILD)
         return Span(self.workshop, operation, kind, attributes, self)
 
     def follow(self, operation: str | None = None, /, **attributes: Any) -> Span:
@@ -173,7 +174,7 @@ class Span:
         name = self.operation if operation is None else operation
         if isinstance(self._parent, Span):
             return self._parent.fork(name, self.kind, **attributes)
-        return Span(self.workshop, name, self.kind, attributes, self._parent._replace(weight=self.weight))
+        return type(self)(self.workshop, name, self.kind, attributes, self._parent._replace(weight=self.weight))
 
     def set(self, /, **attributes: Any) -> Span:
         """Add attributes; a name set twice keeps the later value, and 128 names are kept."""
@@ -241,7 +242,7 @@ class Span:
 
     def record(self) -> SpanRecord:
         """Freeze what is known of a finished span; the worker asks for it, which is time that the caller keeps."""
-        owed = self._owed
+        owed, parent = self._owed, self._parent
         return SpanRecord(
             self.workshop.resource,
             self.trace_id,
@@ -253,13 +254,14 @@ class Span:
             self.status,
             self._epoch + self._ticked,
             self._duration,
-            owed.count(_CHILD) if owed else 0,
+            owed.count(CHILD) if owed else 0,
             owed.count(_CALL) if owed else 0,
             self.weight,
             # A copy: a thread that is still in set() may not change what the worker reads.
             dict(self.attributes),
             tuple(self.events) if self.events else (),
             self.failure,
+            parent.links if type(parent) is Arrival else (),
         )
 
     def _seen(self, failure: Failure, identity: int = 0) -> Failure:

@@ -9,12 +9,14 @@ from weakref import WeakSet
 from tracelog.active import current
 from tracelog.clock import Clock, SystemClock
 from tracelog.context import Propagator, SpanContext
+from tracelog.dotted import DottedIds, DottedSpan
 from tracelog.ids import Ids, RandomIds
 from tracelog.noop import AnySpan
-from tracelog.record import Kind, Resource
+from tracelog.record import Kind, Link, Resource
 from tracelog.sampling import ParentBased, Sampler
 from tracelog.span import Arrival, Span, Workshop
 from tracelog.stats import Stats, total
+from tracelog.trust import Trust, always, is_trusted
 
 
 class Sink(Protocol):
@@ -59,8 +61,9 @@ class Tracer:
     """
     Starts spans for one service.
 
-    *ship_lines* says whether log lines from *ship_level* upwards go the way of the spans. Everything has a default that
-    needs no set-up: ``Tracer()`` gives ids on log lines and exports nothing.
+    *ship_lines* says whether log lines from *ship_level* upwards go the way of the spans; *trust* is asked whether the
+    context of a request is continued, and :class:`~tracelog.dotted.DottedIds` number spans as go-zero does. Everything
+    has a default that needs no set-up: ``Tracer()`` gives ids on log lines and exports nothing.
     """
 
     def __init__(
@@ -74,9 +77,13 @@ class Tracer:
         ids: Ids | None = None,
         ship_lines: bool = False,
         ship_level: int = 0,
+        trust: Trust | None = None,
     ) -> None:
         self.sink: Sink = Nowhere() if sink is None else sink
         self.sampler = sampler or ParentBased()
+        #: Asked about each request that came with a context; None believes all.
+        self.trust = None if trust is always else trust
+        self._begun: type[Span] = DottedSpan if isinstance(ids, DottedIds) else Span
         self.workshop = Workshop(
             resource or Resource(service="unknown"),
             clock or SystemClock(),
@@ -103,18 +110,32 @@ class Tracer:
             return parent.fork(operation, **attributes)
         return self.entry(None, operation, Kind.INTERNAL, attributes)
 
-    def entry(self, context: SpanContext | None, operation: str, kind: Kind, attributes: dict[str, Any]) -> Span:
+    def entry(
+        self,
+        context: SpanContext | None,
+        operation: str,
+        kind: Kind,
+        attributes: dict[str, Any],
+        *,
+        request: Any = None,
+    ) -> Span:
         """
         Start the first span of this process in a trace, and decide whether the trace is kept.
 
-        The names of *attributes* may be anything; the dictionary is the span's from now on.
+        The names of *attributes* may be anything; the dictionary is the span's from now on. *context* came with
+        *request*: where that is not trusted a trace begins here, and nothing of the context is left but a link to it.
         """
-        if context is None:
+        links: tuple[Link, ...] = ()
+        if context is not None and self.trust is not None and not is_trusted(self.trust, request):
+            # A decision without ids names nobody.
+            links, context = (Link(context.trace_id, context.span_id),) if context.trace_id else (), None
+        if context is None or not context.trace_id:
             trace_id, parent_id = self.workshop.ids.trace_id(), ""
         else:
             trace_id, parent_id = context.trace_id, context.span_id
         weight = self.sampler(trace_id, operation, context)
-        return Span(self.workshop, operation, kind, attributes, Arrival(trace_id, parent_id, weight, context))
+        arrival = Arrival(trace_id, parent_id, weight, context, links)
+        return self._begun(self.workshop, operation, kind, attributes, arrival)
 
 
 _tracers: WeakSet[Tracer] = WeakSet()

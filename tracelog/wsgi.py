@@ -240,7 +240,11 @@ class Exchange:
     def _attached(self) -> bool:
         """Tell whether this request's span, or one forked from it in this process, is active here."""
         span = active()
-        return span is self.span or (span is not None and span.entry_id == self.span.entry_id)
+        mine = self.span
+        if span is mine or span is None:
+            return span is mine
+        # Where spans are numbered as go-zero does, the first of every trace has one and the same id.
+        return span.entry_id == mine.entry_id and span.trace_id == mine.trace_id
 
     def _by_sendfile(self, body: Any, environ: Environ) -> Iterable[bytes] | None:
         """Leave a body that the server itself sends (``wsgi.file_wrapper``) as it is, but for its ``close``."""

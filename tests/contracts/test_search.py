@@ -11,7 +11,7 @@ from tracelog.ecs.found import Found, Search
 from tracelog.errors import DestinationError
 from tracelog.local import LocalExporter, LocalSearch
 from tracelog.pipeline.exporter import Exporter
-from tracelog.record import Status
+from tracelog.record import Kind, Link, Status
 
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 NOON = 1_763_899_200 * SECOND
@@ -62,13 +62,15 @@ def test_a_trace_is_found_whole_and_in_order(store, keep, records, new_records):
 
 
 def test_a_document_comes_back_as_it_was_written(store, keep, records):
-    """Names stay dotted, values stay what they were, labels stay together."""
-    span = records.span(attributes={"http.request.method": "GET", "note": "木", "deep": {"a": [1, 2.5, None]}})
+    """Names stay dotted, values stay what they were, labels stay together, and so do links."""
+    told = {"http.request.method": "GET", "note": "木", "deep": {"a": [1, 2.5, None]}}
+    span = records.span(attributes=told, links=(Link("b" * 32, "c" * 16),))
     keep(span)
     (document,) = store.search.trace(span.trace_id).spans
     assert document["event.duration"] == span.duration_ns
     assert document["http.request.method"] == "GET"
     assert document["labels"] == {"note": "木", "deep": {"a": [1, 2.5, None]}}
+    assert document["span.links"] == [{"trace": {"id": "b" * 32}, "span": {"id": "c" * 16}}]
 
 
 def test_an_unknown_trace_is_found_empty(store, keep, records):
@@ -127,6 +129,22 @@ def test_each_trace_is_listed_once_by_the_span_it_began_with(store, keep, new_re
     keep(*a_request(new_records("a" * 32), 2, status=Status.FAILURE), *a_request(new_records("b" * 32), 1))
     assert traces(store) == [("at 2", 2, 1), ("at 1", 2, 0)]
     assert traces(store, limit=1) == [("at 2", 2, 1)]
+
+
+def test_both_sides_of_a_call_with_one_id_are_found(store, keep, new_records):
+    """Where caller and callee are numbered alike, as go-zero does, each is a document of its own."""
+    numbered = new_records("2ef1c3a9d4b57e60")
+    shop = {"span_id": "0", "operation": "buy"}
+    call = {"span_id": "0.1", "parent_id": "0", "entry_id": "0", "kind": Kind.CLIENT}
+    stock = {"span_id": "0.1", "parent_id": "0", "service": "stock", "status": Status.FAILURE}
+    keep(*(numbered.span(**told) for told in (shop, call, stock)))
+    spans = store.search.trace("2ef1c3a9d4b57e60").spans
+    assert [(span["span.id"], span["span.kind"], span["transaction.id"]) for span in spans] == [
+        ("0", "server", "0"),
+        ("0.1", "client", "0"),
+        ("0.1", "server", "0.1"),
+    ]
+    assert traces(store) == [("buy", 3, 1)]
 
 
 def test_a_callee_whose_clock_is_behind_does_not_begin_the_trace(store, keep, records):

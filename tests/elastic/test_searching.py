@@ -13,7 +13,7 @@ from tracelog.elastic.names import stream
 from tracelog.elastic.search import MOST, PAGE, ElasticSearch
 from tracelog.errors import DestinationError
 from tracelog.pipeline.exporter import LINES, SPANS
-from tracelog.record import Resource, Status
+from tracelog.record import Link, Resource, Status
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def test_a_trace_comes_back_whole_and_in_order(search, stored):
     assert [document["span.id"] for document in found.spans] == [record.span_id for record in spans]
     assert [document["message"] for document in found.lines] == [record.message for record in lines]
     assert not found.partial
+
+
+def test_a_trace_is_found_by_what_it_is_linked_to(elastic_address, stored):
+    """Who holds the ids of a stranger's trace finds the traces that it led to."""
+    linked, other = span(links=(Link("b" * 32, "c" * 16),)), span(links=(Link("d" * 32, "c" * 16),))
+    stored(linked, other)
+    where = f"/{stream(SPANS, elastic_address.namespace)}/_search?q=span.links.trace.id:{'b' * 32}"
+    hits = asked(elastic_address, "GET", where)["hits"]["hits"]
+    assert [hit["_source"]["span"]["id"] for hit in hits] == [linked.span_id]
 
 
 def test_more_than_a_page_comes_back_whole(search, stored):

@@ -18,16 +18,21 @@ TYPES = {
     "_count": "number",
     "_export": "URL",
     "_file": "path",
+    "_formats": "list",
     "_function": "function",
     "_level": "level",
     "_members": "list",
     "_names": "list",
     "_namespace": "text",
+    "_numbering": "random, dotted",
     "_sample": "ratio, rules",
     "_secret": "text",
     "_switch": "true, false",
     "_text": "text",
+    "_trust": "always, never, function",
 }
+#: Defaults that are objects, as one would write them.
+WRITTEN = {"sample": "`1`", "trust_incoming": "`always`"}
 #: Their examples name a file, a module of the reader's own.
 NEEDS_SOMETHING = {"ca_certs", "redact_with"}
 SETTINGS = fields(Settings)
@@ -36,8 +41,8 @@ SETTINGS = fields(Settings)
 def shown_default(setting: Field) -> str:
     """Write a default as one would set it."""
     value = setting.default
-    if setting.name == "sample":
-        return "`1`"
+    if setting.name in WRITTEN:
+        return WRITTEN[setting.name]
     if setting.name == "ship_level":
         return f"`{logging.getLevelName(value)}`"
     if isinstance(value, bool):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tracelog.active import Stage, activate, active, current, discard_finished, enter, leave
+from tracelog.active import Stage, activate, active, apart, current, discard_finished, enter, leave
 from tracelog.noop import NOOP
 
 
@@ -146,4 +146,19 @@ def test_a_stage_remembers_what_was_active(span, other):
     assert current() is span
     with stage:
         assert current() is deeper
+    assert current() is span
+
+
+def test_apart_nothing_is_active(span):
+    """What is done apart belongs to no span; whatever comes of it, the same one is active afterwards."""
+    seen = []
+
+    def ask():
+        with apart():
+            seen.append(current())
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        ask()
+    assert seen == [NOOP]
     assert current() is span

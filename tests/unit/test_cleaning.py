@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from tracelog.cleaning import FAULT, SECRET_NAMES, Cleaner
 from tracelog.fitting import CUT, MAX_SIZE, MAX_STACK, middle_cut
-from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status, failure_of
+from tracelog.record import (
+    Entry,
+    Event,
+    Failure,
+    Kind,
+    LineRecord,
+    Link,
+    Origin,
+    Resource,
+    SpanRecord,
+    Status,
+    failure_of,
+)
 from tracelog.redaction import REDACTED
 
 CLEANER = Cleaner()
@@ -202,6 +214,13 @@ def test_what_is_known_of_the_entry_span_is_cleaned():
     assert CLEANER.span(span(failure=Failure("E", "m"))).failure.entry is None
 
 
+def test_what_came_in_and_was_not_continued_is_cleaned():
+    """Ids of strangers are one line of bounded length, or kept as they are; without them nothing changes."""
+    (cleaned,) = CLEANER.span(span(links=(Link("a\nb", "c" * 999),))).links
+    assert (cleaned.trace_id, len(cleaned.span_id)) == (r"a\nb", 256)
+    assert CLEANER.span(span(links=(Link("a" * 32, "b" * 16),))).links == (Link("a" * 32, "b" * 16),)
+
+
 def test_a_failure_that_is_cut_keeps_its_entry():
     """However much of a record has to go, where its failure was first seen stays."""
     entry = Entry("GET /", Kind.SERVER)
@@ -348,9 +367,10 @@ class Broken(dict):
 def test_a_record_that_cannot_be_cleaned_loses_its_attributes():
     """Better a record without attributes than none, and never one that was not cleaned."""
     bad = Broken(password="x")  # noqa: S106 - nobody's
-    opened = CLEANER.span(span(operation="a\nb", attributes=bad, failure=Failure("E", "pw", None, "pw")))
+    told = {"failure": Failure("E", "pw", None, "pw"), "links": (Link("a\nb", ""),)}
+    opened = CLEANER.span(span(operation="a\nb", attributes=bad, **told))
     assert (opened.operation, opened.attributes) == (r"a\nb", {FAULT: "attributes lost in cleaning: OSError"})
-    assert opened.failure == Failure("E", "")
+    assert (opened.failure, opened.links) == (Failure("E", ""), ())
     said = CLEANER.line(line(fields=bad, logger="a\nb", message="pw"))
     assert (said.message, said.logger, said.failure) == ("<message lost: OSError>", r"a\nb", None)
     assert list(said.fields) == [FAULT]

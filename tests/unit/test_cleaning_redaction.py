@@ -54,6 +54,7 @@ def test_names_of_other_things(name):
         ("sent Bearer abc.def-ghi to h", "sent Bearer [redacted] to h"),
         ("BEARER abc", "BEARER [redacted]"),
         ("Basic dXNlcjpwYXNz", "Basic [redacted]"),
+        ("(x) no\n[SQL: a]\n[parameters: ('ann@b', [1])]\n(Back", "(x) no\n[SQL: a]\n[parameters: [redacted]]\n(Back"),
         ("password=hunter2", "password=[redacted]"),
         ("password=hunter2, user=x", "password=[redacted], user=x"),
         ("password=a,b;c", "password=[redacted];c"),

@@ -251,6 +251,13 @@ _names = st.sampled_from(
 )
 
 
+def test_what_a_span_is_linked_to_stands_below_it():
+    """A trace that came in and was not continued is named, and what is no link is passed over."""
+    links = [{"trace": {"id": TRACE}, "span": {"id": "00f0"}}, "no link", {"trace": "x"}, {}]
+    rows = picture([span("a", entry=True, span__links=links)])
+    assert [row.strip() for row in rows[1:]] == [f"linked to span 00f0 of trace {TRACE}"]
+
+
 @given(st.lists(st.dictionaries(_names, _values), max_size=5), st.lists(st.dictionaries(_names, _values), max_size=5))
 def test_any_document_can_be_drawn(spans, lines):
     """Whatever types the fields have, there is a row for each span and line."""

@@ -186,3 +186,9 @@ def test_ids_of_errors_differ():
     """Each failure is a document that Kibana can ask for; the id is not that of the span, whose child it is."""
     ids = {told(SPAN._replace(span_id=f"{number:016x}"))["error"]["id"] for number in range(3)}
     assert len(ids) == 3
+
+
+def test_errors_of_two_sides_of_a_call_differ():
+    """Where caller and callee share a span id, what failed on either side is an error of its own."""
+    caller, callee = (told(SPAN._replace(span_id="0.1", entry_id=entry))["error"]["id"] for entry in ("0", "0.1"))
+    assert caller != callee

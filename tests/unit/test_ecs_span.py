@@ -14,7 +14,7 @@ from tracelog.ecs.encode import encode
 from tracelog.ecs.fields import EXPLICIT
 from tracelog.ecs.found import flat
 from tracelog.ecs.span import span_document
-from tracelog.record import Entry, Event, Failure, Kind, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, Link, Resource, SpanRecord, Status
 
 TRACE, PARENT, ENTRY, SPAN = (
     "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -168,6 +168,7 @@ def test_the_result_of_a_transaction(attributes, result):
         (Kind.CLIENT, {"url.full": "http://pay/x"}, ("external", "http", "http")),
         (Kind.CLIENT, {"rpc.system": "grpc", "server.address": "stock"}, ("external", "grpc", "stock")),
         (Kind.CLIENT, {"db.system.name": "postgresql"}, ("db", "postgresql", "postgresql")),
+        (Kind.CLIENT, {"db.system.name": "sqlite", "db.namespace": "shop.db"}, ("db", "sqlite", "sqlite")),
         (
             Kind.CLIENT,
             {"db.system": "redis", "server.address": "::1", "server.port": 6379},
@@ -198,6 +199,13 @@ def test_attributes_of_opentelemetry_go_to_the_fields_of_ecs():
     document = span_document(record(attributes={"http.request.body.size": 9, "network.protocol.name": "http"}))
     assert (document["http.request.body.bytes"], document["network.protocol"]) == (9, "http")
     assert "labels" not in document
+
+
+def test_links_are_told_as_kibana_reads_them():
+    """What came in and was not continued is listed by trace and span; where there is nothing there is no field."""
+    document = span_document(record(links=(Link(TRACE, "53995c3f42cd8ad8"),)))
+    assert document["span.links"] == [{"trace": {"id": TRACE}, "span": {"id": "53995c3f42cd8ad8"}}]
+    assert "span.links" not in span_document(child())
 
 
 def test_empty_facts_are_left_out():

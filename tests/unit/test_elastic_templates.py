@@ -15,7 +15,7 @@ from tracelog.elastic.names import ERRORS, data_stream
 from tracelog.elastic.setup import Request
 from tracelog.elastic.templates import COMPONENTS, INDEX_TEMPLATES, RETENTION, VERSION, templates
 from tracelog.pipeline.exporter import LINES, SPANS
-from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Origin, Resource, SpanRecord, Status
+from tracelog.record import Entry, Event, Failure, Kind, LineRecord, Link, Origin, Resource, SpanRecord, Status
 
 RESOURCE = Resource("shop", "1", "prod", "desk")
 ATTRIBUTES = {name: "x" if kind is str else 1 for name, (_, kind) in EXPLICIT.items()} | {"mine": 1}
@@ -24,6 +24,7 @@ ENTRY = SpanRecord(
     *(RESOURCE, "a" * 32, "b" * 16, "c" * 16, "b" * 16, "op", Kind.SERVER, Status.FAILURE, 1, 1, 1, 1, 1.0),
     *(ATTRIBUTES, (Event("e", 1, {}),), Failure("a.T", "m", text=STACK, entry=Entry("op", Kind.SERVER))),
 )
+LINKED = ENTRY._replace(links=(Link("a" * 32, "b" * 16),))
 INNER = ENTRY._replace(entry_id="d" * 16, kind=Kind.CLIENT)
 LINE = LineRecord(
     *(RESOURCE, 1, "info", "l", "m", "a" * 32, "b" * 16, "b" * 16, ATTRIBUTES),
@@ -39,6 +40,13 @@ def error(record: SpanRecord) -> dict:
     document = flat(json.loads(error_of(encode(record))))
     (exception,) = document.pop("error.exception", [{}])
     return {**document, **{f"error.exception.{name}": value for name, value in exception.items()}}
+
+
+def linked(record: SpanRecord) -> dict:
+    """Return the document of a span with the members of its one link flat as well."""
+    document = span_document(record)
+    (link,) = document.pop("span.links")
+    return {**document, **flat({"span": {"links": link}})}
 
 
 IN_WORDS = ENTRY._replace(failure=Failure("", "m", entry=Entry("op", Kind.SERVER)), attributes={})
@@ -60,6 +68,7 @@ def typed(name: str) -> set[str]:
     [
         ("traces-apm.tracelog", span_document(ENTRY)),
         ("traces-apm.tracelog", span_document(INNER)),
+        ("traces-apm.tracelog", linked(LINKED)),
         ("logs-tracelog", line_document(LINE)),
         ("logs-apm.tracelog", error(ENTRY)),
         ("logs-apm.tracelog", error(INNER)),

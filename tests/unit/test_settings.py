@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelog.assembly import Destination, build, destination, read_settings
+from tracelog.assembly import Destination, build, build_beside, destination, read_settings
 from tracelog.assembly.settings import NAMES
 from tracelog.context import TraceContext
 from tracelog.errors import InvalidSetting
 from tracelog.exporters.memory import MemoryExporter
 from tracelog.sampling import LEFT_OUT
+from tracelog.trust import never
 
 
 def read(keywords=None, config=None, environ=None):
@@ -59,6 +60,10 @@ def test_none_counts_as_not_given():
         ("redact_with", "nowhere", "module:function"),
         ("redact_with", "no.such.module:function", "module:function"),
         ("redact_with", "logging:NOTSET", "module:function"),
+        ("trust_incoming", "sometimes", "use always, never, or a callable or its name as module:function"),
+        ("trust_incoming", True, "always, never"),
+        ("ids", "w3c", "use random, or dotted"),
+        ("ids", 64, "text is needed"),
     ],
 )
 def test_a_bad_value_names_its_key_and_says_what_to_use(key, value, says):
@@ -194,6 +199,44 @@ def test_redaction_can_be_extended():
     assert tracer.sink.close(10.0) == 0
     (span,) = memory.spans
     assert span.attributes == {"iban": "[redacted]", "nick": "?", "city": "Ulm", "password": "[redacted]"}
+
+
+def friendly(request):
+    """Trust a request; tests name it as a setting does."""
+    return request == "from a friend"
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        (None, None),
+        ("", None),
+        ("always", None),
+        (" Never ", never),
+        (f"{__name__}:friendly", friendly),
+        (friendly, friendly),
+    ],
+)
+def test_trust_is_said_in_a_word_or_by_a_function(said, asked):
+    """TRUST_INCOMING takes always, never, a callable or its name; without it nobody is asked."""
+    assert build(read({"trust_incoming": said, "export": "none:"})).trust is asked
+
+
+def test_a_tracer_beside_another_trusts_no_more_than_that():
+    """Where nothing is said, what the other one distrusts is distrusted; a word decides either way."""
+    strict, open_ = (build(read({"trust_incoming": word, "export": "none:"})) for word in ("never", "always"))
+    assert build_beside(strict, read({})).trust is never
+    assert build_beside(strict, read({"trust_incoming": "always"})).trust is None
+    assert build_beside(open_, read({"trust_incoming": "never"})).trust is never
+
+
+@pytest.mark.parametrize(("ids", "root"), [(None, 16), ("random", 16), ("Dotted", 1)])
+def test_spans_are_numbered_as_is_said(ids, root):
+    """IDS chooses between random ids and go-zero's numbers, and a tracer beside another has the other's."""
+    tracer = build(read({"ids": ids, "export": "none:"}))
+    for one in (tracer, build_beside(tracer, read({}))):
+        assert len(one.start_server_span(None, "work").span_id) == root
+    assert build_beside(tracer, read({"ids": "dotted"})).start_server_span(None, "work").span_id == "0"
 
 
 def test_every_setting_has_a_field():

@@ -62,9 +62,15 @@ def test_guides_tell_which_levels_go_on():
 
 
 def test_a_span_that_is_there_twice_counts_once():
-    """Documents with one id and kind are one span; two sides of a call that share an id are two."""
-    spans = [span("a", entry=True), span("a", entry=True, at=1), span("b", "a", at=2), span("b", "a", at=3)]
+    """A document that a store holds twice is one span, whatever the order."""
+    spans = [span("a", entry=True), span("b", "a", at=2), span("a", entry=True), span("b", "a", at=2)]
     assert drawn(Found(spans, [])) == ["0 a", "1 b"]
+
+
+def test_spans_that_are_numbered_alike_are_all_there():
+    """Two answers to one call that was sent twice have one number, and neither is taken for the other."""
+    spans = [span("0.1", "0", entry=True), span("0.1", "0", at=1, entry=True), span("0.1", "0", span__kind="client")]
+    assert drawn(Found(spans, [])) == ["0 0.1", "1 0.1", "1 0.1"]
 
 
 def test_two_sides_of_a_call_may_share_an_id():
@@ -83,6 +89,60 @@ def test_two_sides_of_a_call_may_share_an_id():
         (3, "internal"),
     ]
     assert tree.missing == 0
+
+
+#: A call of shop's to stock, both sides of which are numbered 0.1, as documents of their requests.
+SHOP = {"service__name": "shop", "transaction__id": "0"}
+STOCK = {"service__name": "stock", "transaction__id": "0.1"}
+CALL = (
+    span("0", entry=True, tracelog__children=1, **SHOP),
+    span("0.1", "0", at=1, span__kind="client", tracelog__calls=1, **SHOP),
+    span("0.1", "0", at=2, entry=True, tracelog__children=1, **STOCK),
+    span("0.1.1", "0.1", at=3, **STOCK),
+)
+
+
+def test_lines_find_the_side_of_a_call_that_wrote_them():
+    """Where two sides share an id, a line hangs at the one in its own request, be they of one service or of two."""
+    for service in ("stock", "shop"):
+        spans = [{**document, "service.name": service if at > 1 else "shop"} for at, document in enumerate(CALL)]
+        lines = [
+            line("0.1", "asked", at=1, **{"transaction.id": "0", "service.name": "shop"}),
+            line("0.1", "answered", at=2, **{"transaction.id": "0.1", "service.name": service}),
+        ]
+        tree = grow(Found(spans, lines))
+        assert [[told["message"] for told in node.lines] for node in tree.nodes] == [[], ["asked"], ["answered"], []]
+
+
+def test_lines_of_a_service_that_stores_no_spans_hang_at_the_call_it_answers():
+    """A service of go-zero whose lines alone are shipped has the ids of its caller's half."""
+    told = line("0.1", "from order", **{"service.name": "order"})
+    tree = grow(Found([CALL[0], CALL[1]], [told]))
+    assert [len(node.lines) for node in tree.nodes] == [0, 1]
+    assert tree.loose == []
+
+
+def test_a_call_whose_sides_share_an_id_is_whole():
+    """Caller, callee and what that did below hang together, and nobody owes anything."""
+    tree = grow(Found(list(CALL), []))
+    assert drawn(Found(list(CALL), [])) == ["0 0", "1 0.1", "2 0.1", "3 0.1.1"]
+    assert [(node.owed, node.unanswered, node.lost_parent) for node in tree.nodes] == [(0, 0, "")] * 4
+    assert tree.missing == 0
+
+
+def test_the_calling_side_does_not_stand_in_for_a_callee_that_is_missing():
+    """What a callee did names a span that is not here, though the caller's half of the same id is."""
+    tree = grow(Found([CALL[0], CALL[1], CALL[3]], []))
+    assert [node.lost_parent for node in tree.nodes] == ["", "", "0.1"]
+    assert [row.depth for row in walk(tree)] == [0, 1, 2]
+    assert (tree.missing, tree.nodes[1].unanswered) == (1, 1)
+
+
+def test_a_callee_without_its_caller_hangs_where_the_caller_would():
+    """The calling half that has not arrived is owed by the span that forked it, and the callee hangs there."""
+    tree = grow(Found([CALL[0], CALL[2], CALL[3]], []))
+    assert drawn(Found([CALL[0], CALL[2], CALL[3]], [])) == ["0 0", "1 0.1", "2 0.1.1"]
+    assert tree.missing == 1
 
 
 def test_children_that_were_forked_and_are_not_there_are_owed():
@@ -161,6 +221,8 @@ _documents = st.dictionaries(
             "parent.id",
             "processor.event",
             "transaction.id",
+            "service.name",
+            "span.links",
             "tracelog.children",
             "tracelog.calls",
             "tracelog.events",

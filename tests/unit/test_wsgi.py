@@ -8,10 +8,12 @@ import threading
 from wsgiref.validate import validator
 
 import pytest
-from wsgi_support import PLAIN, Body, answering, hello, late, outcomes, serve
+from wsgi_support import PLAIN, Body, Served, answering, hello, late, outcomes, serve
 
-from tracelog.active import active, current, enter, leave
+from tracelog.active import activate, active, current, enter, leave
+from tracelog.dotted import DottedIds
 from tracelog.noop import NOOP
+from tracelog.tracer import Tracer
 from tracelog.wsgi import harmless
 
 
@@ -162,6 +164,23 @@ def test_a_span_left_open_in_a_stream_stays_active_in_the_next_step(served):
     assert first == second
     assert active() is None
     body.close()
+
+
+def test_requests_that_have_one_span_id_keep_apart():
+    """Where every trace begins with span 0, a body is made inside of its own request, whichever is active."""
+
+    def app(environ, start_response):
+        start_response("200 OK", PLAIN)
+        yield current().trace_id.encode()
+
+    tracer = Tracer(ids=DottedIds())
+    body = contextvars.copy_context().run(Served(app, tracer).call)
+    other = tracer.start_server_span(None, "GET /")
+    with activate(other):
+        assert list(body) == [body.span.trace_id.encode()] != [other.trace_id.encode()]
+        body.close()
+        assert active() is other
+    assert body.span.finished
 
 
 def test_a_request_inside_of_a_request(served, recorder):

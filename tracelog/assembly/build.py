@@ -12,7 +12,10 @@ from tracelog import factory
 from tracelog.assembly.destination import Destination
 from tracelog.assembly.settings import PREFIX, Settings, read_settings
 from tracelog.cleaning import SECRET_NAMES, Cleaner
+from tracelog.context import Propagator
+from tracelog.dotted import DottedIds
 from tracelog.errors import InvalidSetting
+from tracelog.ids import Ids
 from tracelog.pipeline.courier import Courier
 from tracelog.pipeline.exporter import Exporter
 from tracelog.propagation import PROPAGATORS, Composite
@@ -56,8 +59,10 @@ def build(settings: Settings, *, exporter: Exporter | None = None) -> Tracer:
         sink=None if opener is None else _courier(opener, settings),
         sampler=settings.sample,
         propagator=_propagator(settings.propagators),
+        ids=_ids(settings),
         ship_lines=opener is not None and (kept if settings.ship_logs is None else settings.ship_logs),
         ship_level=settings.ship_level,
+        trust=settings.trust_incoming,
     )
 
 
@@ -71,10 +76,17 @@ def build_beside(other: Tracer, settings: Settings) -> Tracer:
         sampler=settings.sample,
         propagator=_propagator(settings.propagators),
         clock=shared.clock,
-        ids=shared.ids,
+        ids=_ids(settings) or shared.ids,
         ship_lines=shipping if settings.ship_logs is None else settings.ship_logs,
         ship_level=settings.ship_level,
+        # What the other one distrusts is not believed for want of a word.
+        trust=settings.trust_incoming or other.trust,
     )
+
+
+def _ids(settings: Settings) -> Ids | None:
+    """Choose how spans are numbered; None leaves it to whoever is asked."""
+    return DottedIds() if settings.ids == "dotted" else None
 
 
 def _resource(settings: Settings, service: str) -> Resource:
@@ -97,12 +109,12 @@ def _courier(opener: Callable[[], Exporter], settings: Settings) -> Courier:
     )
 
 
-def _propagator(names: tuple[str, ...]) -> Composite:
+def _propagator(formats: tuple[str | Propagator, ...]) -> Composite:
     """Put the formats together, in the order given."""
-    for name in names:
-        if name not in PROPAGATORS:
-            raise InvalidSetting(PREFIX + "PROPAGATORS", name, f"use {', '.join(PROPAGATORS)}")
-    return Composite([PROPAGATORS[name] for name in names])
+    for name in formats:
+        if isinstance(name, str) and name not in PROPAGATORS:
+            raise InvalidSetting(PREFIX + "PROPAGATORS", name, f"use {', '.join(PROPAGATORS)}, or module:name")
+    return Composite([PROPAGATORS[one] if isinstance(one, str) else one for one in formats])
 
 
 def _opener(settings: Settings, exporter: Exporter | None) -> Callable[[], Exporter] | None:

@@ -16,9 +16,11 @@ from importlib import import_module
 from typing import Any, cast
 
 from tracelog.assembly.destination import Destination, destination
+from tracelog.context import Propagator
 from tracelog.errors import InvalidSetting
 from tracelog.reading import LEVEL_NUMBERS
 from tracelog.sampling import ByRoute, ParentBased, Ratio, Rule, Sampler
+from tracelog.trust import Trust, always, never
 
 PREFIX = "TRACELOG_"
 _LONGEST_NAMESPACE = 100
@@ -128,14 +130,56 @@ def _function(key: str, value: Any) -> Callable[..., Any] | None:
     """Read a callable, or its name as ``module:function``."""
     if value is None or value == "" or callable(value):
         return value or None
-    module, colon, name = str(value).partition(":")
-    try:
-        function = getattr(import_module(module), name) if colon else None
-    except (ImportError, AttributeError):
-        function = None
+    function = _named(str(value))
     if not callable(function):
         raise InvalidSetting(key, value, "a callable is needed, or its name as module:function")
     return cast("Callable[..., Any]", function)
+
+
+def _named(text: str) -> Any:
+    """Find what ``module:name`` names, None where there is no such thing."""
+    module, colon, name = text.partition(":")
+    try:
+        return getattr(import_module(module), name) if colon else None
+    except (ImportError, AttributeError):
+        return None
+
+
+def _formats(key: str, value: Any) -> tuple[str | Propagator, ...]:
+    """Read names of formats, and formats of the user's own: an object, or its name as ``module:name``."""
+    one = isinstance(value, Propagator) and not isinstance(value, type)
+    return tuple(_format(key, member) for member in ((value,) if one else _members(key, value)))
+
+
+def _format(key: str, member: Any) -> str | Propagator:
+    if isinstance(member, str) and ":" not in member:
+        return member.strip()
+    found: Any = _named(member.strip()) if isinstance(member, str) else member
+    try:
+        made = found() if isinstance(found, type) else found
+    except Exception as error:
+        raise InvalidSetting(key, member, f"it cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Propagator):
+        raise InvalidSetting(key, member, "a format with extract and inject is needed, or its name as module:name")
+    return made
+
+
+def _trust(key: str, value: Any) -> Trust | None:
+    """Read ``always``, ``never``, or a callable that is asked about each request, or its name."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in ("always", "never"):
+        return always if word == "always" else never
+    try:
+        return _function(key, value)
+    except InvalidSetting:
+        raise InvalidSetting(key, value, "use always, never, or a callable or its name as module:function") from None
+
+
+def _numbering(key: str, value: Any) -> str:
+    word = _text(key, value).lower()
+    if word not in ("random", "dotted"):
+        raise InvalidSetting(key, value, "use random, or dotted for go-zero up to 1.2.1")
+    return word
 
 
 def _setting(read: Callable[[str, Any], Any], default: Any, example: str, meaning: str, *, secret: bool = False) -> Any:
@@ -160,7 +204,11 @@ class Settings:
     ship_logs: bool | None = _setting(_switch, None, "false", "ship log lines too; default: yes, where spans are kept")
     ship_level: int = _setting(_level, logging.DEBUG, "INFO", "lowest level of lines that are shipped")
     sample: Sampler = _setting(_sample, ParentBased(), "/health=0,*=0.1", "ratio of traces kept, or rules by path")
-    propagators: tuple[str, ...] = _setting(_names, ("w3c", "baggage"), "w3c", "formats read and written, in order")
+    propagators: tuple[str | Propagator, ...] = _setting(
+        _formats, ("w3c", "baggage"), "w3c", "formats read and written, in order"
+    )
+    trust_incoming: Trust | None = _setting(_trust, None, "never", "whether a caller's ids are taken over")
+    ids: str = _setting(_numbering, "random", "dotted", "how spans are numbered; dotted: as go-zero up to 1.2.1")
     exclude: tuple[Any, ...] = _setting(_members, (), "/health,blueprint:admin", "requests that make no span")
     request_line: bool = _setting(_switch, True, "false", "log one line for each finished request")
     response_header: str = _setting(_text, "X-Trace-Id", "", "response header with the trace id; empty for none")

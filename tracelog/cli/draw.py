@@ -11,7 +11,7 @@ from tracelog.cli.paint import colours_of, length, shown, wrapped
 from tracelog.cli.reading import duration, is_entry, is_failure, moment, number, operation, text
 from tracelog.cli.scale import ROOM, TIMES, Scale, columns
 from tracelog.cli.signs import Signs
-from tracelog.cli.told import about_lost, counted, end_of, fields, frame, reason, stack
+from tracelog.cli.told import about_links, about_lost, counted, end_of, fields, frame, reason, stack
 from tracelog.cli.tree import Row, Tree, inside, walk
 from tracelog.ecs.found import Document
 
@@ -93,6 +93,8 @@ class Picture:
         if row.depth > self._deepest:
             label.append(f"{self.signs.cut}{row.depth} ", "dim")
         yield self._fitted(label + self._name(row), self._waterfall(node.span), self._took(node.span))
+        for link in about_links(node.span):
+            yield from self._note(row, link, "dim")
         why = reason(node.span)
         if why and not any(reason(child.span) == why for child in node.children):
             yield from self._failure(row, stack(node.span) or [why])

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
 
+from tracelog.ecs.found import flat
+
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?")
 
 
@@ -56,6 +58,15 @@ def events(span: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"@timestamp": text(event, "@timestamp"), "message": text(event, "name"), "labels": event.get("attributes")}
         for event in (cast("dict[str, Any]", member) for member in members if isinstance(member, dict))
     ]
+
+
+def links(span: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the ids of each trace that *span* is linked to, and of the span there."""
+    told = span.get("span.links")
+    several = isinstance(told, list)
+    members = cast("list[Any]", told) if several else []
+    found = [flat(cast("dict[str, Any]", member)) for member in members if isinstance(member, dict)]
+    return [(trace_id, text(link, "span.id")) for link in found if (trace_id := text(link, "trace.id"))]
 
 
 def duration(span: Mapping[str, Any]) -> int:

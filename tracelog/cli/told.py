@@ -8,7 +8,7 @@ from typing import Any, cast
 from rich.cells import cell_len
 
 from tracelog.cli.paint import shown, shown_lines
-from tracelog.cli.reading import is_entry, text
+from tracelog.cli.reading import is_entry, links, text
 from tracelog.cli.tree import Node
 from tracelog.ecs.found import Document
 
@@ -83,3 +83,8 @@ def about_lost(node: Node) -> str:
     if is_entry(node.span):
         return f"called by span {shown(node.lost_parent)}, which is not traced, or has not arrived"
     return f"child of span {shown(node.lost_parent)}, which has not arrived"
+
+
+def about_links(span: Document) -> list[str]:
+    """Say of each context that *span* came with, and did not continue, which it is."""
+    return [f"linked to span {shown(span_id)} of trace {shown(trace_id)}" for trace_id, span_id in links(span)]

@@ -14,6 +14,9 @@ from typing import NamedTuple
 from tracelog.cli.reading import events, is_entry, moment, number, text
 from tracelog.ecs.found import Document, Found
 
+#: What tells one span from another.
+_TELLING = ("span.id", "span.kind", "service.name", "@timestamp", "event.action")
+
 
 @dataclass(eq=False, repr=False)
 class Node:
@@ -84,14 +87,13 @@ def grow(found: Found) -> Tree:
     """Put the spans and lines of a trace in order."""
     nodes = _unique(found.spans)
     by_id = _by_id(nodes)
-    callers = {node.id: node for node in nodes if node is not by_id.get(node.id)}
     for node in nodes:
-        node.parent = _parent(node, by_id, callers)
+        node.parent = _parent(node, by_id)
     _cut_circles(nodes)
     roots: list[Node] = []
     for node in nodes:
         (roots if node.parent is None else node.parent.children).append(node)
-        if node.parent is None:
+        if node.parent is None or _is_apart(node, node.parent):
             node.lost_parent = text(node.span, "parent.id")
     for node in nodes:
         _count_owed(node)
@@ -136,33 +138,65 @@ def inside(node: Node) -> list[tuple[Node, Document | None]]:
 
 
 def _unique(spans: list[Document]) -> list[Node]:
-    """Make a node of each span, by time; of those with the same id and kind the first counts."""
+    """
+    Make a node of each span, by time; of a document that is there twice the first counts.
+
+    Ids and kind alone do not tell: go-zero's services may come to number two spans alike.
+    """
     kept: dict[object, Node] = {}
     for span in sorted(spans, key=moment):
-        name = (text(span, "span.id"), text(span, "span.kind"))
+        name = tuple(text(span, field) for field in _TELLING)
         # A document without an id can be nobody's duplicate.
         kept.setdefault(name if name[0] else id(span), Node(span))
     return list(kept.values())
 
 
-def _by_id(nodes: list[Node]) -> dict[str, Node]:
-    """
-    Find spans by id.
-
-    Where the two sides of a call share one (go-zero's way), the side that was called is the one that has children.
-    """
-    found: dict[str, Node] = {}
+def _by_id(nodes: list[Node]) -> dict[str, list[Node]]:
+    """Find spans by id; the two sides of a call may share one (go-zero's way)."""
+    found: dict[str, list[Node]] = {}
     for node in nodes:
-        if node.id and (node.id not in found or is_entry(node.span)):
-            found[node.id] = node
+        if node.id:
+            found.setdefault(node.id, []).append(node)
     return found
 
 
-def _parent(node: Node, by_id: dict[str, Node], callers: dict[str, Node]) -> Node | None:
+def _parent(node: Node, by_id: dict[str, list[Node]]) -> Node | None:
     """Find the parent of *node*: the calling side of the same id, or the span it names."""
-    calling = callers.get(node.id) if is_entry(node.span) else None
-    parent = calling or by_id.get(text(node.span, "parent.id"))
+    if is_entry(node.span):
+        calling = [other for other in by_id.get(node.id, ()) if not is_entry(other.span)]
+        if calling:
+            return calling[0]
+    parent = _nearest(by_id, text(node.span, "parent.id"), node.span)
     return None if parent is node else parent
+
+
+def _nearest(by_id: dict[str, list[Node]], span_id: str, document: Document) -> Node | None:
+    """
+    Find the span *span_id* that *document* speaks of.
+
+    Where two sides of a call share it, that is the one in the same request of the same service; failing that, the side
+    that was called, which is the one that goes on to do things.
+    """
+    among = by_id.get(span_id, ())
+    if len(among) < 2:  # noqa: PLR2004 - a choice needs two
+        return among[0] if among else None
+
+    def nearness(node: Node) -> tuple[bool, bool, bool]:
+        same = [text(node.span, field) == text(document, field) for field in ("transaction.id", "service.name")]
+        return all(same), is_entry(node.span), any(same)
+
+    return max(among, key=nearness)
+
+
+def _is_apart(node: Node, parent: Node) -> bool:
+    """Tell whether *parent* is only the calling side of the span that *node* names, which itself is not here."""
+    request = text(node.span, "transaction.id")
+    return (
+        not is_entry(node.span)
+        and not is_entry(parent.span)
+        and request == text(node.span, "parent.id")
+        and request != text(parent.span, "transaction.id")
+    )
 
 
 def _cut_circles(nodes: list[Node]) -> None:
@@ -184,16 +218,17 @@ def _cut_circles(nodes: list[Node]) -> None:
 def _count_owed(node: Node) -> None:
     """Count what *node* says it began against what is here."""
     answers = sum(1 for child in node.children if is_entry(child.span))
-    forked = len(node.children) - answers
+    forked = sum(1 for child in node.children if not is_entry(child.span) and not child.lost_parent)
     calls, children = number(node.span, "tracelog.calls"), number(node.span, "tracelog.children")
     node.owed = max(0, children - forked)
     node.unanswered = max(0, calls - answers)
 
 
-def _hang_lines(lines: list[Document], by_id: dict[str, Node]) -> list[Document]:
+def _hang_lines(lines: list[Document], by_id: dict[str, list[Node]]) -> list[Document]:
     """Give each line to its span, or to the span the request began with; return those that find neither."""
     loose: list[Document] = []
     for line in sorted(lines, key=moment):
-        node = by_id.get(text(line, "span.id")) or by_id.get(text(line, "transaction.id"))
+        named = (text(line, "span.id"), text(line, "transaction.id"))
+        node = _nearest(by_id, named[0], line) or _nearest(by_id, named[1], line)
         (loose if node is None else node.lines).append(line)
     return loose

@@ -38,7 +38,7 @@ def add_error(document: dict[str, Any], record: SpanRecord) -> None:
     if entry is None or not (kind or message):
         return
     frames = frames_of(error.get("stack_trace", ""))
-    error["id"] = digest("error", record.trace_id, record.span_id)
+    error["id"] = digest("error", record.trace_id, record.entry_id, record.span_id)
     error["grouping_key"] = grouping_key(kind, message, frames)
     if frames:
         error["culprit"] = culprit_of(frames)

@@ -62,6 +62,8 @@ def span_fields(record: SpanRecord) -> dict[str, Any]:
     if record.failure is not None:
         add_failure(document, record.failure)
         add_error(document, record)
+    if record.links:
+        document["span"]["links"] = [{"trace": {"id": trace}, "span": {"id": span}} for trace, span in record.links]
     if record.events:
         document["tracelog"]["events"] = [_event(event) for event in record.events]
     return document

@@ -103,7 +103,8 @@ _OF_SPANS: Mapping[str, Any] = {
         _KEYWORD,
         (
             *("error.culprit", "error.grouping_key", "processor.event"),
-            *("span.destination.service.resource", "span.kind", "span.name", "span.subtype", "span.type"),
+            *("span.destination.service.resource", "span.kind", "span.links.span.id", "span.links.trace.id"),
+            *("span.name", "span.subtype", "span.type"),
             *("tracelog.entry.name", "tracelog.entry.type"),
             *("transaction.name", "transaction.result", "transaction.type"),
         ),

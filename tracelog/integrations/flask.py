@@ -147,7 +147,12 @@ class _TracedFlask:
         shown = method if method in _METHODS else "_OTHER"
         context = self._propagator.extract(Incoming(environ), None)
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        span = self.tracer.entry(context, f"{shown} {path}", Kind.SERVER, _attributes(environ, shown, path))
+        tracer, asked = self.tracer, None
+        if context is not None and tracer.trust is not None:
+            # Not Flask's own for this request, which is still to be made; reading the body here would take it away.
+            asked = Request(environ, populate_request=False, shallow=True)
+        described = _attributes(environ, shown, path)
+        span = tracer.entry(context, f"{shown} {path}", Kind.SERVER, described, request=asked)
         span.operation = f"{shown} unknown route"
         exchange = Exchange(
             span,

@@ -12,6 +12,7 @@ from os import getpid
 from typing import Any
 from weakref import WeakSet
 
+from tracelog.active import apart
 from tracelog.cleaning import Cleaner
 from tracelog.lines import mute
 from tracelog.pipeline import native
@@ -91,7 +92,8 @@ class Crew:
 
     def send(self) -> bool:
         """Take one step of the sender."""
-        with self._sending:
+        # A thread may have been started, and flush may be called, where a span is active.
+        with self._sending, apart():
             return self.sender.step()
 
     def rouse(self) -> None:
