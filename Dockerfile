@@ -8,7 +8,8 @@ COPY . .
 RUN pip install --no-cache-dir --constraint constraints.txt hatchling \
     && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/tracelog \
-    && pip --python /opt/tracelog/bin/python install --no-cache-dir --constraint constraints.txt /wheels/*.whl
+    && pip --python /opt/tracelog/bin/python install --no-cache-dir --constraint constraints.txt \
+        "tracelog-elastic[grpc,sqlalchemy] @ file://$(ls /wheels/*.whl)"
 
 FROM python:3.13-slim-bookworm
 ENV PATH=/opt/tracelog/bin:$PATH PYTHONUNBUFFERED=1

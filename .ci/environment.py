@@ -19,7 +19,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 10)
 WANTED = {
-    "run": ["--editable", "."],
+    "run": ["--editable", ".[grpc,sqlalchemy]"],
     "test": ["--editable", ".[all]", "--group", "test"],
     "lint": ["--editable", ".[all]", "--group", "test", "--group", "lint"],
 }

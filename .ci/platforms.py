@@ -51,6 +51,16 @@ WHOLE = (
 #: Modules of the package that promise nothing without a further package: pytest, or an extra.
 NEEDS_MORE = (
     "tracelog.testing",
+    "tracelog.demo.database",
+    "tracelog.demo.stock_rpc",
+    "tracelog.integrations.celery",
+    "tracelog.integrations.grpc",
+    "tracelog.integrations.grpc.aio_client",
+    "tracelog.integrations.grpc.aio_server",
+    "tracelog.integrations.grpc.calls",
+    "tracelog.integrations.grpc.client",
+    "tracelog.integrations.grpc.server",
+    "tracelog.integrations.grpc_aio",
     "tracelog.integrations.httpx",
     "tracelog.integrations.sqlalchemy",
 )

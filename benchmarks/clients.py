@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from statistics import median, quantiles
 from time import thread_time
 from typing import Any, NamedTuple
 
+import grpc
 import httpx
 import requests
 import sqlalchemy
@@ -107,6 +109,28 @@ def of_sqlalchemy() -> Client:
     )
 
 
+def of_grpc() -> Client:
+    """Make a call with one answer, of a server in threads of this process."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    echo = grpc.unary_unary_rpc_method_handler(lambda asked, _: asked)
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("bench.Echo", {"Say": echo})])
+    plain = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    server.start()
+    say = plain.unary_unary("/bench.Echo/Say")
+    # A channel is intercepted for good: what is switched is which of them is called.
+    chosen: list[Any] = [say]
+
+    def switch(interceptor: Any) -> Switch:
+        traced = grpc.intercept_channel(plain, interceptor).unary_unary("/bench.Echo/Say")
+        return Switch(lambda: chosen.__setitem__(0, traced), lambda: chosen.__setitem__(0, say))
+
+    ours = import_module("tracelog.integrations.grpc").ClientInterceptor()
+    found = find_spec("opentelemetry") and find_spec("opentelemetry.instrumentation")
+    theirs = "opentelemetry.instrumentation.grpc"
+    other = import_module(theirs).client_interceptor() if found and find_spec(theirs) else None
+    return Client(lambda: chosen[0](b"x", timeout=10), switch(ours), switch(other) if other else None)
+
+
 def instrumentor(library: str, name: str) -> Any:
     """Return OpenTelemetry's instrumentation of a library, or None where it is not installed."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.instrumentation") is None:
@@ -115,7 +139,7 @@ def instrumentor(library: str, name: str) -> Any:
     return getattr(import_module(module), name)() if find_spec(module) else None
 
 
-CLIENTS = {"requests": of_requests, "httpx": of_httpx, "SQLAlchemy": of_sqlalchemy}
+CLIENTS = {"requests": of_requests, "httpx": of_httpx, "SQLAlchemy": of_sqlalchemy, "gRPC": of_grpc}
 
 
 def main() -> None:

@@ -18,13 +18,37 @@ active = _active.get
 #: Makes a span active; give the token that it returns to :func:`leave`.
 enter: Callable[[Span], Token[Span | None]] = _active.set
 
+#: The span that a thread was handed by whoever started it: it may end before the thread does.
+_handed: ContextVar[Span | None] = ContextVar("tracelog_handed_span", default=None)
+
 S = TypeVar("S", bound=AnySpan)
+
+
+def parent() -> Span | None:
+    """
+    Return the span that what begins now belongs to; None where there is none.
+
+    A span that has finished is none, but for the one that this thread was handed: its work goes on here.
+    """
+    span = _active.get()
+    return None if span is None or (span.finished and span is not _handed.get()) else span
 
 
 def current() -> AnySpan:
     """Return the active span, or NOOP where there is none or it has finished."""
-    span = _active.get()
-    return NOOP if span is None or span.finished else span
+    return parent() or NOOP
+
+
+def enter_handed(span: Span) -> tuple[Token[Span | None], Token[Span | None]]:
+    """Make a span active that another thread handed over; give the tokens to :func:`leave_handed`."""
+    return _active.set(span), _handed.set(span)
+
+
+def leave_handed(tokens: tuple[Token[Span | None], Token[Span | None]]) -> None:
+    """Make active and handed over again what was before."""
+    entered, handed = tokens
+    leave(entered)
+    _handed.reset(handed)
 
 
 def leave(token: Token[Span | None]) -> None:

@@ -13,6 +13,10 @@ Visitor = Callable[[str, str], object]
 SAMPLED = 0x01
 RANDOM = 0x02
 
+#: What B3 can say beyond the eight flags of W3C, which are all that a traceparent has room for.
+DEBUG = 0x100
+DEFERRED = 0x200
+
 
 @runtime_checkable
 class SpanContext(Protocol):
@@ -42,8 +46,8 @@ class TraceContext:
     """
     A context as it came in from elsewhere.
 
-    *flags* are those of W3C Trace Context (bit 0 sampled, bit 1 random), *tracestate* is passed on as it is, *extra*
-    is content of the application's own.
+    *flags* are those of W3C Trace Context (bit 0 sampled, bit 1 random) and two of B3's, *tracestate* is passed on as
+    it is, *extra* is content of the application's own. Without ids it is a decision about a trace that begins here.
     """
 
     trace_id: str
@@ -73,6 +77,7 @@ class Carrier(Protocol):
         """Write *value* under *key*, in place of what was there."""
 
 
+@runtime_checkable
 class Propagator(Protocol):
     """One format of carrying a context; the seam for more formats."""
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar, Token
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from tracelog.active import active, enter, leave
+from tracelog.active import enter, leave, parent
 from tracelog.record import Kind
 from tracelog.span import Span
 from tracelog.wsgi import report_fault
@@ -90,18 +90,16 @@ class Call:
 
 def to_be_traced() -> Span | None:
     """Return the span that a call made now belongs to; None without a trace, and where a span tells of it already."""
-    parent = active()
-    if parent is None or parent.finished or parent is _on_its_way.get():
-        return None
-    return parent
+    above = parent()
+    return None if above is _on_its_way.get() else above
 
 
-def begin(parent: Span, method: str, target: Target, **more: Any) -> Call:
-    """Start the span of an exchange as a child of *parent*; *more* are further attributes."""
+def begin(above: Span, method: str, target: Target, **more: Any) -> Call:
+    """Start the span of an exchange as a child of *above*; *more* are further attributes."""
     scheme, host, port, path, query = target
     operation, server, told = _known(method, scheme, host, port)
     url = f"{server}{path}?{hidden(query)}" if query else server + path
-    return Call(parent.child(operation, Kind.CLIENT, {**told, "url.full": url, **more}))
+    return Call(above.child(operation, Kind.CLIENT, {**told, "url.full": url, **more}))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from tracelog.context import SAMPLED, SpanContext
+from tracelog.context import DEFERRED, SAMPLED, SpanContext
 
 LEFT_OUT = 0.0
 KEPT = 1.0
@@ -81,7 +81,7 @@ class ByRoute:
 
 
 class ParentBased:
-    """Follows the decision that came in with the context; asks *root* about traces that begin here."""
+    """Follows the decision that came in with the context; asks *root* where none did, and about new traces."""
 
     def __init__(self, root: Sampler = always) -> None:
         self.root = root
@@ -91,4 +91,6 @@ class ParentBased:
         if parent is None:
             return self.root(trace_id, operation, None)
         flags: int = getattr(parent, "flags", SAMPLED)
+        if flags & DEFERRED:
+            return self.root(trace_id, operation, parent)
         return KEPT if flags & SAMPLED else LEFT_OUT

@@ -20,7 +20,7 @@ from elastic_node import free_port
 
 from tracelog.cli.demo import is_whole
 from tracelog.cli.reading import text
-from tracelog.cli.tree import Tree, grow
+from tracelog.cli.tree import Node, Tree, grow
 from tracelog.demo.command import command_line
 from tracelog.demo.customers import ShopClosedError, wait_for
 from tracelog.demo.services import ServiceError, running
@@ -152,7 +152,7 @@ def check_every_trace(search: Search, seen: list[Visit]) -> None:
 SERVICES_OF = {
     "browse": {"shop", "stock"},
     "buy a teapot": {"shop", "stock", "payment"},
-    "buy a piano, slowly": {"shop", "stock", "payment"},
+    "buy a piano, slowly": {"shop", "stock", "warehouse", "payment"},
     "pay at a busy bank": {"shop", "stock", "payment"},
     "want a samovar": {"shop", "stock"},
     "want a unicorn": {"shop", "stock"},
@@ -160,21 +160,21 @@ SERVICES_OF = {
     "read a receipt": {"shop"},
 }
 
-#: What a service logs in each scene, its line for the finished request included.
+#: What the services log in each scene, their lines for finished requests over HTTP included.
 LINES_OF = {
-    "browse": 5,
-    "buy a teapot": 8,
-    "buy a piano, slowly": 10,
-    "pay at a busy bank": 9,
-    "want a samovar": 5,
-    "want a unicorn": 5,
-    "pay with a bad card": 8,
+    "browse": 4,
+    "buy a teapot": 7,
+    "buy a piano, slowly": 11,
+    "pay at a busy bank": 8,
+    "want a samovar": 4,
+    "want a unicorn": 4,
+    "pay with a bad card": 7,
     "read a receipt": 6,
 }
 
 
 def test_every_trace_of_the_shop_is_found_whole_in_the_embedded_file(tmp_path):
-    """Three processes write one file; each trace is there, nothing is owed, and every line hangs at its span."""
+    """Four processes write one file; each trace is there, nothing is owed, and every line hangs at its span."""
     path = tmp_path / "shop.sqlite"
     with running(f"sqlite://{path}") as urls:
         seen = list(visits(urls["shop"], 2))
@@ -182,7 +182,7 @@ def test_every_trace_of_the_shop_is_found_whole_in_the_embedded_file(tmp_path):
 
 
 def test_every_trace_of_the_shop_is_found_whole_in_elasticsearch(elastic_address, monkeypatch):
-    """The same three processes, the same laws, on a real server."""
+    """The same four processes, the same laws, on a real server."""
     monkeypatch.setenv("TRACELOG_NAMESPACE", elastic_address.namespace)
     with running(elastic_address.nodes[0]) as urls:
         seen = list(visits(urls["shop"], 2))
@@ -241,6 +241,42 @@ def test_the_shop_shows_every_level_and_several_exceptions(tmp_path):
         ("payment", "BankBusyError"),
         ("stock", "UnknownGoodsError"),
     }
+
+
+def test_the_chain_goes_through_grpc_to_the_database_and_on_to_flask(tmp_path):
+    """Shop, stock over gRPC, its statements, and the warehouse behind it: each span hangs at the one that called."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}") as urls:
+        seen = list(visits(urls["shop"], 0))
+    tree = whole_trees(LocalSearch(path), seen)[next(visit.trace_id for visit in seen if visit.scene == SLOW)]
+    ways = {way(node) for node in tree.nodes}
+    top = ("shop server POST /checkout", "shop client shop.Stock/Reserve", "stock server shop.Stock/Reserve")
+    assert {
+        (*top, "stock internal look on the shelf", "stock client SELECT goods"),
+        (*top, "stock client INSERT reservations"),
+        (*top, "stock internal ask the warehouse", "stock client POST 127.0.0.1", "warehouse server POST /carry"),
+        (top[0], "shop client POST 127.0.0.1", "payment server POST /charges", "payment internal ask the bank"),
+    } <= ways
+
+
+def way(node: Node) -> tuple[str, ...]:
+    """Name the spans from the root of a trace down to one."""
+    names = ("service.name", "span.kind", "event.action")
+    mine = " ".join(text(node.span, name) for name in names)
+    return (*(way(node.parent) if node.parent else ()), mine)
+
+
+def test_children_and_calls_are_those_that_are_there(tmp_path):
+    """In every trace of the shop each span owes exactly its children, and called exactly those of other services."""
+    path = tmp_path / "shop.sqlite"
+    with running(f"sqlite://{path}") as urls:
+        seen = list(visits(urls["shop"], 0))
+    for tree in whole_trees(LocalSearch(path), seen).values():
+        for node in tree.nodes:
+            own = text(node.span, "service.name")
+            forked = [child for child in node.children if text(child.span, "service.name") == own]
+            assert node.span["tracelog.children"] == len(forked), node.span
+            assert node.span["tracelog.calls"] == len(node.children) - len(forked), node.span
 
 
 def test_the_busy_bank_is_asked_twice(tmp_path):
@@ -383,7 +419,7 @@ def test_no_service_outlives_the_demo(tmp_path, number):
             said += line
         shop = re.search(r"open at (http://\S+);", said)[1]
         services = children_of(process.pid)
-        assert len(services) == 3
+        assert len(services) == len(SERVICES_OF["buy a piano, slowly"])
         with urllib.request.urlopen(f"{shop}/products", timeout=10) as answer:
             assert answer.headers["X-Trace-Id"]
         process.send_signal(number)

@@ -70,7 +70,8 @@ def port_of(name: str) -> int:
 def addresses(name: str) -> list[str]:
     """List the URLs on this network that a part is given."""
     told = [*PARTS[name].get("environment", {}).values(), *PARTS[name].get("command", [])]
-    return [url for value in told for url in re.findall(r"http://[\w.-]+:\d+", str(value)) if "127.0.0.1" not in url]
+    found = [url for value in told for url in re.findall(r"(?:http|grpc)://[\w.-]+:\d+", str(value))]
+    return [url for url in found if "127.0.0.1" not in url]
 
 
 def stages() -> list[list[str]]:
@@ -120,7 +121,7 @@ def test_nothing_waits_in_a_circle():
 def test_health_is_asked_a_bounded_number_of_times():
     """Each check has an interval, a timeout and an end."""
     checks = [part["healthcheck"] for part in PARTS.values() if "healthcheck" in part]
-    assert len(checks) == 5
+    assert len(checks) == 6
     assert all({"test", "interval", "timeout", "retries"} <= check.keys() for check in checks)
 
 
@@ -194,7 +195,7 @@ def test_memory_is_bounded_and_heaps_fit():
 def test_addresses_lead_to_parts_that_listen_there():
     """Every URL names a part of this file and the port at which that part listens."""
     found = {(name, urlsplit(url)) for name in PARTS for url in addresses(name)}
-    assert {url.hostname for _, url in found} == {"elasticsearch", "kibana", "payment", "stock", "shop"}
+    assert {url.hostname for _, url in found} == {"elasticsearch", "kibana", "payment", "warehouse", "stock", "shop"}
     assert [url.geturl() for _, url in found if url.port != port_of(url.hostname)] == []
 
 

@@ -166,3 +166,26 @@ def test_a_context_of_the_applications_own_survives(tracer):
     headers: dict[str, str] = {}
     inject(headers, context=span)
     assert extract(headers) == TraceContext(TRACE, span.span_id, extra={"tenant": "blue"})
+
+
+def test_a_decision_without_ids_gives_the_word_to_the_next():
+    """A format that found a decision alone is asked no more than the others; ids win, then the first decision."""
+
+    class Deny(Legacy):
+        """Finds a decision, whatever the headers say."""
+
+        def extract(self, carrier, context, /):
+            """Answer that a trace is to be left out."""
+            return context or TraceContext("", "", 0)
+
+    class Accept(Deny):
+        """Finds the opposite."""
+
+        def extract(self, carrier, context, /):
+            """Answer that a trace is to be kept."""
+            return context or TraceContext("", "")
+
+    both = Composite([Deny(), Accept(), W3C(), Baggage()])
+    assert both.extract(wrap({}, "http"), None) == TraceContext("", "", 0)
+    headers = {"traceparent": VALID, "baggage": "a=1"}
+    assert both.extract(wrap(headers, "http"), None) == TraceContext(TRACE, SPAN, extra={"a": "1"})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+from urllib.parse import quote, unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelog.context import TraceContext
-from tracelog.propagation import Baggage, wrap
+from tracelog.context import DEBUG, RANDOM, SAMPLED, TraceContext, pairs_of
+from tracelog.noop import NOOP
+from tracelog.propagation import Baggage, carry, wrap
 from tracelog.propagation.baggage import NOT_BAGGAGE, parse_baggage, write_baggage
 
 IDS = TraceContext("a" * 32, "b" * 16)
@@ -142,3 +146,70 @@ def test_no_pairs_no_header(tracer):
         headers: dict[str, str] = {}
         Baggage().inject(context, wrap(headers, "http", writing=True))
         assert headers == {}
+
+
+@given(st.text("0123456789abcdefABCDEF%=_-xé", max_size=60).map(lambda text: text.replace("é", quote("é"))))
+def test_values_are_decoded_as_everywhere(value):
+    """Escapes mean what they mean in a URL, broken ones and bytes that are no UTF-8 included."""
+    assert parse_baggage(f"a={value}") == {"a": unquote(value)}
+
+
+@given(st.characters())
+def test_characters_are_encoded_as_everywhere(character):
+    """A character that is written as an escape is written as in a URL."""
+    written = write_baggage({"a": character}).removeprefix("a=")
+    assert written in (character, quote(character, "", errors="replace"))
+
+
+def test_members_show_in_visit(tracer):
+    """What came in as baggage is shown beside the ids, in the span and in what is below it."""
+    span = tracer.start_server_span(read("tenant=blue"), "GET /").fork()
+    assert pairs_of(span) == {"tenant": "blue", "traceId": "a" * 32, "spanId": span.span_id}
+
+
+def sent(span):
+    """Return what *span* would send as baggage."""
+    headers: dict[str, str] = {}
+    Baggage().inject(span, wrap(headers, "http", writing=True))
+    return headers.get("baggage")
+
+
+def test_the_application_adds_members(tracer):
+    """Pairs go out from then on with the span and with what is forked from it, not with what was forked before."""
+    span = tracer.start_server_span(None, "GET /")
+    before = span.fork()
+    carry(span, tenant="blue", **{"user id": "Amélie"})
+    assert [sent(one) for one in (before, span, span.fork())] == [None, *["tenant=blue,user%20id=Am%C3%A9lie"] * 2]
+
+
+def test_members_join_what_came_in(tracer):
+    """A pair of the same name is replaced; others, tracestate and flags stay, and ids cannot be overwritten."""
+    arrived = TraceContext("a" * 32, "b" * 16, SAMPLED | RANDOM | DEBUG, "v=1", {"tenant": "blue", "zone": "eu"})
+    span = tracer.start_server_span(arrived, "GET /")
+    carry(span, tenant="red", traceId="evil")
+    assert sent(span) == "tenant=red,zone=eu"
+    assert pairs_of(span)["traceId"] == "a" * 32
+    assert (span.flags, span.arrived.flags, span.arrived.tracestate) == (3, arrived.flags, "v=1")
+    assert arrived.extra["tenant"] == "blue"
+
+
+def test_noop_carries_nothing():
+    """Where no span is active there is nothing to add to."""
+    carry(NOOP, tenant="blue")
+    assert pairs_of(NOOP) == {}
+
+
+@pytest.mark.parametrize("header", ["a=1+1", "a=Am%c3%a9lie", "a=%FF", "a=%", "a=x%2By+z"])
+def test_a_value_is_handed_on_as_it_came(tracer, header):
+    """Who writes a space as a plus finds a plus again behind this service, and escapes stay what they are."""
+    span = tracer.start_server_span(read(header), "GET /").fork()
+    assert sent(span) == header
+    carry(span, b="1+1")
+    assert sent(span) == f"{header},b=1%2B1"
+
+
+def test_contexts_can_be_sent_to_another_process():
+    """A value that is coded makes the way through pickle, too."""
+    context = read("a=1+1%2520x")
+    again = pickle.loads(pickle.dumps(dict(context.extra)))  # noqa: S301 - our own
+    assert (again, write_baggage(again)) == ({"a": "1+1%20x"}, "a=1+1%2520x")

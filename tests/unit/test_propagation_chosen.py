@@ -6,10 +6,13 @@ import sys
 from types import ModuleType
 
 import pytest
+from flask import Flask
 
+import tracelog
 from tracelog.assembly import build, read_settings
 from tracelog.context import Propagator, TraceContext
 from tracelog.errors import InvalidSetting
+from tracelog.integrations.flask import TraceLog
 from tracelog.propagation import PROPAGATORS, wrap
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -116,3 +119,20 @@ def test_our_formats_are_what_we_ask_of_others():
     """Each has the two functions of the protocol."""
     assert all(isinstance(one, Propagator) for one in PROPAGATORS.values())
     assert not isinstance(object(), Propagator)
+
+
+class Raising(Own):
+    """A format with a fault in it."""
+
+    def extract(self, carrier, context, /):
+        """Raise, as code of others may."""
+        raise RuntimeError("no such header")
+
+
+def test_a_format_that_raises_is_no_fault_of_the_request(caplog):
+    """The request is answered without a trace, and one line says why."""
+    app = Flask("shop")
+    TraceLog(app, export="none:", propagators=Raising())
+    app.get("/")(lambda: tracelog.current().trace_id or "no trace")
+    assert app.test_client().get("/").text == "no trace"
+    assert "no such header" in caplog.text

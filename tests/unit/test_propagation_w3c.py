@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelog.context import RANDOM, SAMPLED, TraceContext
+from tracelog.context import DEBUG, DEFERRED, RANDOM, SAMPLED, TraceContext
 from tracelog.ids import is_id
 from tracelog.noop import NOOP
 from tracelog.propagation import W3C, wrap
@@ -297,3 +297,28 @@ def test_a_span_passes_on_what_arrived(tracer):
 def test_a_trace_that_begins_here_goes_out_as_sampled_alone(tracer):
     """go-zero takes the flags 00, 01 and 02 only, so a trace of our own is not marked as random."""
     assert written(tracer.start_server_span(None, "GET /"))["traceparent"].endswith("-01")
+
+
+@pytest.mark.parametrize("came", [TRACE, TRACE[16:]])
+@pytest.mark.parametrize("flags", [SAMPLED, SAMPLED | DEFERRED, SAMPLED | DEBUG])
+def test_what_another_format_cannot_say_is_added(came, flags):
+    """Where both name one span, a short id stays as it came, and decision and tracestate are the traceparent's."""
+    found = TraceContext(came, SPAN, flags, extra={"tenant": "blue"})
+    sent = {"traceparent": f"00-{came:0>32}-{SPAN}-03", "tracestate": "a=1"}
+    both = W3C().extract(wrap(sent, "http"), found)
+    assert both == TraceContext(came, SPAN, SAMPLED | RANDOM | flags & DEBUG, "a=1", {"tenant": "blue"})
+    sent["traceparent"] = f"00-{came:0>32}-{SPAN}-00"
+    assert not W3C().extract(wrap(sent, "http"), found).flags & SAMPLED
+
+
+@pytest.mark.parametrize("other", [f"00-{TRACE}-{'c' * 16}-00", f"00-{'c' * 32}-{SPAN}-00", "nonsense"])
+def test_nothing_is_added_from_another_span(other):
+    """A traceparent that names another span, or none, says nothing about the one that was found."""
+    for found in (TraceContext(TRACE, SPAN), Own(TRACE, SPAN)):
+        assert W3C().extract(wrap({"traceparent": other, "tracestate": "a=1"}, "http"), found) is found
+
+
+def test_nothing_is_added_to_a_context_of_the_applications_own():
+    """What the application made itself is not rebuilt, though a traceparent names the same span."""
+    own = Own(TRACE, SPAN)
+    assert W3C().extract(wrap({"traceparent": VALID, "tracestate": "a=1"}, "http"), own) is own

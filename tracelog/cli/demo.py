@@ -1,4 +1,4 @@
-"""``tracelog demo``: the shop of three services, some traffic, and a look at one of its traces."""
+"""``tracelog demo``: the shop of four services, some traffic, and a look at one of its traces."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def demo(context: click.Context, export: str, seconds: float, serve: bool) -> No
     """
     Run a small web shop, and look at one of its traces.
 
-    Three services in processes of their own on loopback, real HTTP between them, some customers; then the trace of a
-    payment that failed, with its log lines, from where the services sent it.
+    Four services in processes of their own on loopback, real HTTP and gRPC between them, some customers; then the trace
+    of a payment that failed, with its log lines, from where the services sent it.
     """
     settings = settings_for(export)
     out = console()
@@ -139,7 +139,7 @@ def _look(out: Console, settings: Settings, seen: list[Visit]) -> None:
             f"trace {trace_id} did not arrive within {ARRIVAL_SECONDS:.0f} seconds in {settings.export}; "
             "a service run by itself says why: python -m tracelog.demo shop"
         )
-    out.print(Text("\nA payment failed. Its trace, over all three services:\n", "dim"))
+    out.print(Text("\nA payment failed. Its trace, over three services:\n", "dim"))
     draw(out, trace_id, tree)
 
 

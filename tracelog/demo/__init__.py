@@ -1,1 +1,1 @@
-"""A small web shop of three services, each a file of its own: how an application uses tracelog."""
+"""A small web shop of four services, each a file of its own or two: how an application uses tracelog."""

@@ -39,7 +39,7 @@ class ServiceError(TracelogError):
 
 @contextmanager
 def running(export: str) -> Generator[dict[str, str], None, None]:
-    """Run all three services inside the block, exporting to *export*; gives their URLs by name."""
+    """Run all services inside the block, exporting to *export*; gives their URLs by name."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tracelog-demo-")))
         urls: dict[str, str] = {}

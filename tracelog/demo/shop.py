@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 import requests
 import structlog
 from flask import Flask, Response, request, stream_with_context
 
 import tracelog
+from tracelog.demo.whereabouts import PAYMENT, SECONDS, STOCK
 from tracelog.integrations.flask import TraceLog
 from tracelog.integrations.requests import install
 from tracelog.integrations.structlog import bind_ids
-
-STOCK = os.environ.get("SHOP_STOCK_URL", "http://127.0.0.1:5001")
-PAYMENT = os.environ.get("SHOP_PAYMENT_URL", "http://127.0.0.1:5002")
-SECONDS = 10
 
 structlog.configure(
     processors=[structlog.processors.add_log_level, bind_ids, structlog.processors.JSONRenderer()],
 )
 log = structlog.get_logger("shop")
+
+
+class Stock(Protocol):
+    """The stock, asked over gRPC or over HTTP."""
+
+    def goods(self) -> list[dict[str, Any]]:
+        """List everything there is."""
+        ...
+
+    def reserve(self, order: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """Put goods aside; returns the answer and its status."""
+        ...
+
+
+def stock_at(url: str) -> Stock:
+    """Choose how to ask the stock, by its address."""
+    over = "stock_rpc" if url.startswith("grpc:") else "stock_http"
+    return cast("Stock", import_module(f"tracelog.demo.{over}").Caller(url))
+
+
+stock = stock_at(STOCK)
 
 
 def create_app() -> Flask:
@@ -40,7 +58,7 @@ def create_app() -> Flask:
 
 def products() -> list[dict[str, Any]]:
     """List what can be bought, best rated first."""
-    goods: list[dict[str, Any]] = requests.get(f"{STOCK}/goods", timeout=SECONDS).json()
+    goods = stock.goods()
     with tracelog.span("rank", goods=len(goods)):
         time.sleep(0.004)
         goods.sort(key=lambda item: -item["stars"])
@@ -53,11 +71,11 @@ def checkout() -> tuple[dict[str, Any], int]:
     """Reserve the goods, then take the money."""
     order: dict[str, Any] = request.get_json()
     log.info("checkout started", sku=order["sku"], pieces=order["pieces"])
-    reserved = requests.post(f"{STOCK}/goods/{order['sku']}/reserve", json=order, timeout=SECONDS)
-    if not reserved.ok:
-        log.warning("the stock cannot deliver", sku=order["sku"], status=reserved.status_code)
-        return reserved.json(), reserved.status_code
-    paid = requests.post(f"{PAYMENT}/charges", json={**order, **reserved.json()}, timeout=SECONDS)
+    reserved, status = stock.reserve(order)
+    if "amount" not in reserved:
+        log.warning("the stock cannot deliver", sku=order["sku"], status=status)
+        return reserved, status
+    paid = requests.post(f"{PAYMENT}/charges", json={**order, **reserved}, timeout=SECONDS)
     if not paid.ok:
         log.error("payment failed, the order is dropped", status=paid.status_code)
         return {"error": "payment failed"}, 502

@@ -5,21 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Flask, request
+import requests
 
 import tracelog
-from tracelog.integrations.flask import TraceLog
+from tracelog.demo.shelves import Goods, open_shelves
+from tracelog.demo.whereabouts import SECONDS, WAREHOUSE
 
-GOODS: dict[str, dict[str, Any]] = {
-    "teapot": {"price": 25, "stars": 5, "pieces": 40},
-    "kettle": {"price": 60, "stars": 4, "pieces": 12},
-    "piano": {"price": 4200, "stars": 5, "pieces": 2},
-    "samovar": {"price": 310, "stars": 3, "pieces": 0},
-}
 LOW = 5
-
 STOCK_TAKING_SECONDS = 30.0
 
 log = logging.getLogger("stock")
@@ -29,64 +24,64 @@ class UnknownGoodsError(LookupError):
     """There never was such a thing in this shop."""
 
 
-def create_app() -> Flask:
-    """Make the application: one line of it is tracelog's."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s traceId=%(traceId)s spanId=%(spanId)s")
-    app = Flask("stock")
-    TraceLog(app)
-    app.add_url_rule("/goods", view_func=goods)
-    app.add_url_rule("/goods/<sku>/reserve", view_func=reserve, methods=["POST"])
-    threading.Thread(target=take_stock, name="stock-taking", daemon=True).start()
-    return app
+class SoldOutError(Exception):
+    """There is not enough of it."""
 
 
-def goods() -> list[dict[str, Any]]:
-    """List everything there is."""
-    log.info("%d kinds of goods listed", len(GOODS))
-    return [{"sku": sku, **about} for sku, about in GOODS.items()]
+class Stock:
+    """What callers may ask for, whatever they ask over."""
 
+    def __init__(self) -> None:
+        self._shelves = open_shelves()
+        threading.Thread(target=self._take_stock, name="stock-taking", daemon=True).start()
 
-def reserve(sku: str) -> tuple[dict[str, Any], int]:
-    """Put goods aside for a customer."""
-    pieces: int = request.get_json()["pieces"]
-    try:
-        found = look_on_the_shelf(sku)
-    except UnknownGoodsError:
-        log.exception("an order for what we never had")
-        return {"error": "no such goods"}, 404
-    if found["pieces"] < pieces:
-        log.warning("only %d of %s left, %d wanted", found["pieces"], sku, pieces)
-        return {"error": "sold out"}, 409
-    if sku == "piano":
-        ask_the_warehouse(sku)
-    log.info("%d of %s reserved", pieces, sku)
-    return {"amount": pieces * found["price"]}, 200
+    def goods(self) -> Iterator[dict[str, Any]]:
+        """List everything there is, one after the other."""
+        listed = self._shelves.all()
+        log.info("%d kinds of goods listed", len(listed))
+        for sku, price, stars, pieces in listed:
+            yield {"sku": sku, "price": price, "stars": stars, "pieces": pieces}
 
+    def reserve(self, sku: str, pieces: int) -> dict[str, Any]:
+        """Put goods aside for a customer, and tell what they cost."""
+        try:
+            found = self._look_on_the_shelf(sku)
+        except UnknownGoodsError:
+            log.exception("an order for what we never had")
+            raise
+        if found.pieces < pieces:
+            log.warning("only %d of %s left, %d wanted", found.pieces, sku, pieces)
+            raise SoldOutError("sold out")
+        if sku == "piano":
+            self._ask_the_warehouse(sku)
+        self._shelves.put_aside(sku, pieces)
+        log.info("%d of %s reserved", pieces, sku)
+        return {"amount": pieces * found.price}
 
-def look_on_the_shelf(sku: str) -> dict[str, Any]:
-    """Find goods by the name they are ordered by."""
-    with tracelog.span("look on the shelf", sku=sku):
-        time.sleep(0.005)
-        if sku not in GOODS:
-            raise UnknownGoodsError(f"no shelf is labelled {sku}")
-        return GOODS[sku]
+    def _look_on_the_shelf(self, sku: str) -> Goods:
+        """Find goods by the name they are ordered by."""
+        with tracelog.span("look on the shelf", sku=sku):
+            time.sleep(0.005)
+            found = self._shelves.find(sku)
+            if found is None:
+                raise UnknownGoodsError(f"no shelf is labelled {sku}")
+            return found
 
+    @tracelog.span("ask the warehouse")
+    def _ask_the_warehouse(self, sku: str) -> None:
+        """Make the call that everybody waits for."""
+        log.info("asking the warehouse for a %s", sku)
+        requests.post(f"{WAREHOUSE}/carry", json={"sku": sku}, timeout=SECONDS).raise_for_status()
+        log.warning("the warehouse took its time")
 
-@tracelog.span("ask the warehouse")
-def ask_the_warehouse(sku: str) -> None:
-    """Make the call that everybody waits for."""
-    log.info("asking the warehouse for a %s", sku)
-    time.sleep(0.4)
-    log.warning("the warehouse took its time")
-
-
-def take_stock() -> None:
-    """Look through the shelves now and then. No request asks for it, so these lines belong to no trace."""
-    while True:
-        log.info("stock taken: %d pieces on %d shelves", sum(about["pieces"] for about in GOODS.values()), len(GOODS))
-        for sku, about in GOODS.items():
-            if about["pieces"] == 0:
-                log.critical("the shelf for %s is empty", sku)
-            elif about["pieces"] < LOW:
-                log.warning("only %d of %s left, time to order", about["pieces"], sku)
-        time.sleep(STOCK_TAKING_SECONDS)
+    def _take_stock(self) -> None:
+        """Look through the shelves now and then. No request asks for it, so these lines belong to no trace."""
+        while True:
+            goods = self._shelves.all()
+            log.info("stock taken: %d pieces on %d shelves", sum(kind.pieces for kind in goods), len(goods))
+            for kind in goods:
+                if kind.pieces == 0:
+                    log.critical("the shelf for %s is empty", kind.sku)
+                elif kind.pieces < LOW:
+                    log.warning("only %d of %s left, time to order", kind.pieces, kind.sku)
+            time.sleep(STOCK_TAKING_SECONDS)

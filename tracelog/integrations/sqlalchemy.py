@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, event
 
 from tracelog import sql
-from tracelog.active import active
+from tracelog.active import parent
 from tracelog.record import Kind
 from tracelog.span import Span
 from tracelog.wsgi import report_fault
@@ -123,10 +123,10 @@ _databases: WeakKeyDictionary[Dialect, _Database] = WeakKeyDictionary()
 
 def _before(connection: Connection, cursor: Any, statement: str, parameters: Any, *more: Any) -> tuple[str, Any]:
     """Start the span of a statement."""
-    parent = active()
+    above = parent()
     context, many = more
     # Listeners of an engine and of all engines may both be there; the first of them does it.
-    if parent is None or parent.finished or context is None or getattr(context, _PLACE, None) is not None:
+    if above is None or context is None or getattr(context, _PLACE, None) is not None:
         return statement, parameters
     try:
         database = _databases.get(connection.dialect)
@@ -136,7 +136,7 @@ def _before(connection: Connection, cursor: Any, statement: str, parameters: Any
         attributes = {**told}
         if many and type(parameters) in _SETS and len(parameters) > 1:
             attributes["db.operation.batch.size"] = len(parameters)
-        setattr(context, _PLACE, _Running(parent.child(name, Kind.CLIENT, attributes)))
+        setattr(context, _PLACE, _Running(above.child(name, Kind.CLIENT, attributes)))
     except Exception as error:  # noqa: BLE001 - no fault of ours may reach the statement
         report_fault("beginning a statement", error)
     return statement, parameters

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tracelog.active import apart
+
 
 class Lock(Protocol):
     """The part of a lock that is used here."""
@@ -51,7 +53,9 @@ def start(target: Callable[[], None], name: str) -> None:
     if "gevent.monkey" in sys.modules:
         original("_thread", "start_new_thread")(target, ())
     else:
-        threading.Thread(target=target, name=name, daemon=True).start()
+        # Threads may be told to keep the span of whoever starts them; ours outlive every request.
+        with apart():
+            threading.Thread(target=target, name=name, daemon=True).start()
 
 
 class Bell:

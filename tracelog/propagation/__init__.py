@@ -8,18 +8,24 @@ from typing import Any
 from tracelog.active import current
 from tracelog.context import Carrier, Propagator, SpanContext
 from tracelog.noop import NoopSpan
-from tracelog.propagation.baggage import Baggage
+from tracelog.propagation.b3 import B3, B3Multi
+from tracelog.propagation.baggage import Baggage, carry
 from tracelog.propagation.carrier import FORMATS, wrap
+from tracelog.propagation.gozero import GoZero
 from tracelog.propagation.w3c import W3C
 from tracelog.span import Span
 from tracelog.tracer import default_tracer, has_default
 
 __all__ = [
+    "B3",
     "FORMATS",
     "PROPAGATORS",
     "W3C",
+    "B3Multi",
     "Baggage",
     "Composite",
+    "GoZero",
+    "carry",
     "default_propagator",
     "extract",
     "inject",
@@ -34,10 +40,13 @@ class Composite:
         self.propagators = tuple(sorted(propagators, key=lambda one: isinstance(one, Baggage)))
 
     def extract(self, carrier: Carrier, context: SpanContext | None, /) -> SpanContext | None:
-        """Ask each format in turn."""
+        """Ask each format in turn; a decision without ids counts where no format has any."""
+        decision: SpanContext | None = None
         for propagator in self.propagators:
             context = propagator.extract(carrier, context)
-        return context
+            if context is not None and not context.trace_id:
+                decision, context = decision or context, None
+        return context or decision
 
     def inject(self, context: SpanContext, carrier: Carrier, /) -> None:
         """Write each format."""
@@ -46,9 +55,15 @@ class Composite:
 
 
 #: Formats of ids by the names that ``TRACELOG_PROPAGATORS`` knows.
-PROPAGATORS: dict[str, Propagator] = {"w3c": W3C(), "baggage": Baggage()}
+PROPAGATORS: dict[str, Propagator] = {
+    "w3c": W3C(),
+    "baggage": Baggage(),
+    "b3": B3(),
+    "b3multi": B3Multi(),
+    "gozero": GoZero(),
+}
 
-_DEFAULT = Composite(PROPAGATORS.values())
+_DEFAULT = Composite([PROPAGATORS["w3c"], PROPAGATORS["baggage"]])
 
 
 def default_propagator() -> Propagator:

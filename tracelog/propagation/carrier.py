@@ -9,6 +9,9 @@ from typing import Any, TypeGuard
 from tracelog.context import Carrier
 from tracelog.errors import InvalidCarrier
 
+#: Values of one name are joined up to about this length: no format reads as much, and ten thousand would take seconds.
+LONGEST = 1 << 16
+
 
 def wrap(carrier: Any, format: str, *, writing: bool = False) -> Carrier:
     """
@@ -128,7 +131,11 @@ def _joined(pairs: Iterable[Any]) -> dict[str, str]:
                 continue
         if name is not None and value is not None:
             name = name.lower()
-            read[name] = f"{read[name]},{value}" if name in read else value
+            before = read.get(name)
+            if before is None:
+                read[name] = value
+            elif len(before) <= LONGEST:
+                read[name] = f"{before},{value}"
     return read
 
 

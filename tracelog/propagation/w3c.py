@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from tracelog.context import RANDOM, SAMPLED, Carrier, SpanContext, TraceContext, pairs_of
+from tracelog.context import DEBUG, RANDOM, SAMPLED, Carrier, SpanContext, TraceContext, pairs_of
 from tracelog.ids import is_id
 from tracelog.span import Span
 
 MAX_TRACEPARENT = 512
 MAX_TRACESTATE = 8192
 MAX_MEMBERS = 32
+
+#: Empty members are allowed, "a reasonable number" of them (RFC 9110, 5.6.1.2).
+MAX_COMMAS = 256
 
 #: How many characters of tracestate are passed on, and how long the members are that go first when there are more.
 PASSED_ON = 512
@@ -29,15 +33,26 @@ class W3C:
     """Carries ids as W3C Trace Context has them; ids of another shape are never written."""
 
     def extract(self, carrier: Carrier, context: SpanContext | None, /) -> SpanContext | None:
-        """Read ``traceparent`` and ``tracestate``; a traceparent that is not valid is as good as none."""
-        header = None if context is not None else carrier.get("traceparent")
-        if header is None:
-            return context
-        parent = parse_traceparent(header)
+        """
+        Read ``traceparent`` and ``tracestate``; a traceparent that is not valid is as good as none.
+
+        Where another format found the same span, its ids stay as they came, and the rest is added to them.
+        """
+        header = carrier.get("traceparent")
+        parent = None if header is None else parse_traceparent(header)
         if parent is None:
-            return None
-        state = carrier.get("tracestate")
-        return TraceContext(*parent, tracestate=parse_tracestate(state) if state else "")
+            return context
+        header = carrier.get("tracestate")
+        state = parse_tracestate(header) if header else ""
+        if context is None:
+            return TraceContext(*parent, tracestate=state)
+        trace_id, span_id, flags = parent
+        if not isinstance(context, TraceContext) or (context.trace_id.zfill(32), context.span_id) != (
+            trace_id,
+            span_id,
+        ):
+            return context
+        return replace(context, flags=flags | context.flags & DEBUG, tracestate=state)
 
     def inject(self, context: SpanContext, carrier: Carrier, /) -> None:
         """Write ``traceparent``, and ``tracestate`` where something of it came along."""
@@ -87,7 +102,7 @@ def parse_tracestate(header: str) -> str:
     >>> parse_tracestate("congo=t61rcWkgMzE , ,rojo=00f067aa0ba902b7,congo=late")
     'congo=t61rcWkgMzE,rojo=00f067aa0ba902b7'
     """
-    if len(header) > MAX_TRACESTATE:
+    if len(header) > MAX_TRACESTATE or header.count(",") > MAX_COMMAS:
         return ""
     members = [member for raw in header.split(",") if (member := raw.strip(_OWS))]
     if len(members) > MAX_MEMBERS:
