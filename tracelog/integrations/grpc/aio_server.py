@@ -14,7 +14,7 @@ from typing import Any
 from grpc import StatusCode, aio  # pyright: ignore[reportAttributeAccessIssue]  # the stubs do not name it
 
 from tracelog.active import Stage, activate
-from tracelog.integrations.grpc.calls import SERVER_FAILURES, code_of, finish
+from tracelog.integrations.grpc.calls import SERVER_FAILURES, broken_off, code_of, finish
 from tracelog.integrations.grpc.server import Behavior, ServerInterceptor, begun, rebuilt
 from tracelog.span import Span
 from tracelog.tracer import Tracer
@@ -129,8 +129,7 @@ def _ending(context: Any, error: BaseException | None) -> StatusCode:
     """Say how a call ended."""
     told = code_of(context.code())
     if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-        left = context.time_remaining()
-        return StatusCode.DEADLINE_EXCEEDED if left is not None and left <= 0 else StatusCode.CANCELLED
+        return broken_off(context.time_remaining())
     if error is not None and not isinstance(error, aio.AbortError):
         return StatusCode.UNKNOWN
     return told or (StatusCode.OK if error is None else StatusCode.UNKNOWN)

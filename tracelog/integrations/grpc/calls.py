@@ -25,6 +25,9 @@ SERVER_FAILURES = frozenset(
 )
 CLIENT_FAILURES = frozenset(StatusCode) - {StatusCode.OK}
 
+#: Seconds. A client whose time is over says no more than that it leaves, and its clock is not the server's.
+_SLACK = 0.1
+
 _BY_NUMBER = {code.value[0]: code for code in StatusCode}
 
 
@@ -69,6 +72,16 @@ def code_of(told: object) -> StatusCode | None:
     if isinstance(told, StatusCode):
         return told
     return _BY_NUMBER.get(told) if isinstance(told, int) else None
+
+
+def broken_off(left: float | None) -> StatusCode:
+    """
+    Say why a server's call was broken off with so many seconds *left*.
+
+    >>> broken_off(None).name, broken_off(2.0).name, broken_off(0.003).name
+    ('CANCELLED', 'CANCELLED', 'DEADLINE_EXCEEDED')
+    """
+    return StatusCode.DEADLINE_EXCEEDED if left is not None and left <= _SLACK else StatusCode.CANCELLED
 
 
 def finish(span: Span, code: StatusCode, failures: frozenset[StatusCode]) -> None:

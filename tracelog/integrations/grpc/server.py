@@ -14,7 +14,7 @@ import grpc
 from grpc import StatusCode
 
 from tracelog.active import Stage, enter, leave
-from tracelog.integrations.grpc.calls import SERVER_FAILURES, attributes, code_of, finish, operation, peer
+from tracelog.integrations.grpc.calls import SERVER_FAILURES, attributes, broken_off, code_of, finish, operation, peer
 from tracelog.propagation import default_propagator
 from tracelog.propagation.carrier import wrap
 from tracelog.record import Kind
@@ -191,5 +191,4 @@ def _ending(context: Any, error: BaseException | None) -> StatusCode:
         return (told or StatusCode.UNKNOWN) if is_abort(error) else StatusCode.UNKNOWN
     if context.is_active() or told is not None:
         return told or StatusCode.OK
-    left = context.time_remaining()
-    return StatusCode.DEADLINE_EXCEEDED if left is not None and left <= 0 else StatusCode.CANCELLED
+    return broken_off(context.time_remaining())
