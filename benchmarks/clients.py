@@ -117,18 +117,20 @@ def of_grpc() -> Client:
     plain = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
     server.start()
     say = plain.unary_unary("/bench.Echo/Say")
-    # A channel is intercepted for good: what is switched is which of them is called.
-    chosen: list[Any] = [say]
+    # A channel is intercepted for good: what is switched is which of them is called. A server lives while it is known.
+    chosen: list[Any] = [say, server]
 
-    def switch(interceptor: Any) -> Switch:
-        traced = grpc.intercept_channel(plain, interceptor).unary_unary("/bench.Echo/Say")
+    def switch(intercept: Callable[[Any, Any], Any], interceptor: Any) -> Switch:
+        traced = intercept(plain, interceptor).unary_unary("/bench.Echo/Say")
         return Switch(lambda: chosen.__setitem__(0, traced), lambda: chosen.__setitem__(0, say))
 
     ours = import_module("tracelog.integrations.grpc").ClientInterceptor()
-    found = find_spec("opentelemetry") and find_spec("opentelemetry.instrumentation")
-    theirs = "opentelemetry.instrumentation.grpc"
-    other = import_module(theirs).client_interceptor() if found and find_spec(theirs) else None
-    return Client(lambda: chosen[0](b"x", timeout=10), switch(ours), switch(other) if other else None)
+    theirs: Switch | None = None
+    if instrumentor("grpc", "GrpcInstrumentorClient") is not None:
+        # It wraps channels in a way of its own.
+        module = import_module("opentelemetry.instrumentation.grpc")
+        theirs = switch(import_module(f"{module.__name__}.grpcext").intercept_channel, module.client_interceptor())
+    return Client(lambda: chosen[0](b"x", timeout=10), switch(grpc.intercept_channel, ours), theirs)
 
 
 def instrumentor(library: str, name: str) -> Any:

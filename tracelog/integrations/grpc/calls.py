@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,9 +30,11 @@ CLIENT_FAILURES = frozenset(StatusCode) - {StatusCode.OK}
 #: Seconds. A client whose time is over says no more than that it leaves, and its clock is not the server's.
 _SLACK = 0.1
 
-_BY_NUMBER = {code.value[0]: code for code in StatusCode}
+_NUMBERS = {code: code.value[0] for code in StatusCode}
+_BY_NUMBER = {number: code for code, number in _NUMBERS.items()}
 
 
+@lru_cache(maxsize=1024)
 def operation(method: str | bytes) -> str:
     """
     Name a call as its service declares it.
@@ -42,7 +46,8 @@ def operation(method: str | bytes) -> str:
     return name.removeprefix("/")
 
 
-def attributes(name: str) -> dict[str, Any]:
+@lru_cache(maxsize=1024)
+def attributes(name: str) -> Mapping[str, Any]:
     """
     Describe a call.
 
@@ -88,7 +93,8 @@ def finish(span: Span, code: StatusCode, failures: frozenset[StatusCode]) -> Non
     """Note how a call ended, and finish its span; later calls do nothing."""
     if span.finished:
         return
-    span.set(**{"rpc.grpc.status_code": code.value[0]})
+    span.attributes["rpc.grpc.status_code"] = _NUMBERS[code]
     if code in failures:
-        span.set(**{"error.type": code.name}).fail()
+        span.attributes["error.type"] = code.name
+        span.fail()
     span.finish()

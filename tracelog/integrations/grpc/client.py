@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import grpc
 from grpc import StatusCode
 
-from tracelog.active import Stage, activate, current
+from tracelog.active import Stage, current, enter, leave
 from tracelog.integrations.grpc.calls import CLIENT_FAILURES, attributes, code_of, finish, operation
 from tracelog.propagation import inject
 from tracelog.record import Kind
@@ -127,12 +127,14 @@ class ClientInterceptor(
             getattr(details, "wait_for_ready", None),
             getattr(details, "compression", None),
         )
+        token = enter(span)
         try:
-            with activate(span):
-                call = continuation(told, Requests(request, span) if streams else request)
+            call = continuation(told, Requests(request, span) if streams else request)
         except BaseException as error:
             span.fail(error).finish()
             raise
+        finally:
+            leave(token)
         _watch(call, span)
         return call
 
