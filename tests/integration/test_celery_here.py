@@ -14,6 +14,9 @@ from celery.exceptions import OperationalError
 import tracelog
 from tracelog.integrations.celery import _RECEIVERS, install, uninstall
 from tracelog.record import Kind, Status
+from tracelog.testing import recording
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 @pytest.fixture
@@ -94,6 +97,7 @@ def test_the_message_carries_the_ids_of_the_span_that_sent_it(app, tracelog_reco
 def test_a_task_that_cannot_be_sent_has_failed(tracelog_recorder):
     """Celery's own error reaches the caller; the span ends at the latest when the next task is sent."""
     broken = celery.Celery("broken", broker="amqp://127.0.0.1:1//", set_as_current=False)
+    broken.conf.broker_transport_options = {"max_retries": 1, "interval_start": 0}
     working = celery.Celery("working", broker="memory://", set_as_current=False)
     install()
     try:
@@ -108,6 +112,39 @@ def test_a_task_that_cannot_be_sent_has_failed(tracelog_recorder):
         Status.FAILURE,
         Status.SUCCESS,
     ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"traceparent": f"00-{TRACE}-1-01"}, {"traceparent": 17}, {"traceparent": b"\xff"}, {"traceparent": ""}],
+)
+def test_a_message_without_valid_ids_begins_a_trace(app, tracelog_recorder, headers):
+    """Whatever stands in the headers, the task runs, in a trace of its own."""
+    app.conf.task_always_eager = True
+    assert app.task(traced, name="charge").apply_async(headers=headers).get() not in ("", TRACE)
+    (ran,) = tracelog_recorder.spans
+    assert (ran.parent_id, ran.attributes["transaction.type"]) == ("", "job")
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_trust_is_asked_about_the_message(app, trusted):
+    """TRUST_INCOMING sees celery's request; where it says no a trace begins that links to the one of the message."""
+    asked: list[str] = []
+
+    def trust(request):
+        asked.append(request.task)
+        return trusted
+
+    app.conf.task_always_eager = True
+    charge = app.task(traced, name="charge")
+    with recording(trust=trust) as recorder:
+        seen = charge.apply_async(headers={"traceparent": f"00-{TRACE}-{SPAN}-01"}).get()
+    (ran,) = recorder.spans
+    assert (asked, seen == TRACE, [link.span_id for link in ran.links]) == (
+        ["charge"],
+        trusted,
+        [] if trusted else [SPAN],
+    )
 
 
 def test_only_the_applications_that_were_named_are_traced(app, tracelog_recorder):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from celery import Celery, chain, chord, group
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
 from flask import Flask
 
 import tracelog
@@ -54,6 +54,12 @@ def ignore() -> None:
     raise Ignore
 
 
+@app.task(name="reject", acks_late=True)
+def reject() -> None:
+    """Hand the message back to the broker, for good."""
+    raise Reject("no such order", requeue=False)
+
+
 @app.task(name="again", bind=True)
 def again(self) -> str:
     """Succeed at the second try."""
@@ -81,6 +87,7 @@ def web() -> Flask:
             "many": lambda: [charge.delay(number) for number in range(6)],
             "refuse": refuse.delay,
             "ignore": ignore.delay,
+            "reject": reject.delay,
             "again": again.delay,
             "later": lambda: charge.apply_async((17,), countdown=0.1),
             "chain": chain(charge.s(1), charge.s()).delay,
