@@ -12,6 +12,7 @@ import pytest
 from elastic_node import VERSIONS, Node, Nodes, had
 from hypothesis import settings
 
+from tracelog import tracer
 from tracelog.elastic.address import ElasticAddress
 from tracelog.elastic.connection import Connection
 from tracelog.elastic.setup import install
@@ -24,6 +25,15 @@ _numbers = count(1)
 
 #: A node may have to be fetched and started first.
 _NODE_SECONDS = 700
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pipelines_of_its_own() -> Iterator[None]:
+    """Close the pipelines that the tests of a file left open: whoever flushes next would wait for their records."""
+    before = set(tracer._held)
+    yield
+    for sink in set(tracer._held) - before:
+        sink.close(0.0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -139,6 +139,9 @@ class Tracer:
 
 
 _tracers: WeakSet[Tracer] = WeakSet()
+
+#: Ways out that hold records for which nobody else may be left: the application that made them can be let go of.
+_held: set[Sink] = set()
 _default: list[Tracer] = []
 
 
@@ -166,6 +169,16 @@ def set_default(tracer: Tracer | None) -> Tracer | None:
     return before
 
 
+def hold(sink: Sink) -> None:
+    """Count *sink* among those that are flushed and asked for their stats, whoever else still knows it."""
+    _held.add(sink)
+
+
+def let_go(sink: Sink) -> None:
+    """Undo :func:`hold`: *sink* is closed."""
+    _held.discard(sink)
+
+
 def flush(timeout: float = 2.0) -> int:
     """
     Wait up to *timeout* seconds until what every tracer of this process took so far is settled.
@@ -183,4 +196,4 @@ def stats() -> Stats:
 
 def _sinks() -> list[Sink]:
     """Collect where spans go, each once: several tracers may share one way out."""
-    return list({id(tracer.sink): tracer.sink for tracer in tuple(_tracers)}.values())
+    return list({id(sink): sink for sink in (*(tracer.sink for tracer in tuple(_tracers)), *tuple(_held))}.values())

@@ -13,6 +13,19 @@ from tracelog.record import Resource
 
 ECS_VERSION = "8.11.0"
 
+
+def _version() -> str:
+    """Return the version of the installed distribution, ``0`` where it runs from a checkout without being installed."""
+    try:
+        return version("tracelog-elastic")
+    except PackageNotFoundError:
+        return "0"
+
+
+#: Read when this module is loaded: a thread of the pipeline that had to load what it takes might be in the middle of
+#: that while the process forks, and the child would wait for it for ever.
+AGENT_VERSION = _version()
+
 #: Attribute (OpenTelemetry's name, ECS's own, or both) → the explicit field and the type that it can hold. A value of
 #: any other type would get the whole document refused, so it stays where every type is welcome: under ``labels``.
 EXPLICIT: Mapping[str, tuple[str, type]] = {
@@ -79,7 +92,7 @@ def constants(resource: Resource) -> Mapping[str, Any]:
     document: dict[str, Any] = {
         "ecs": {"version": ECS_VERSION},
         "service": {name: value for name, value in service.items() if value or name == "name"},
-        "agent": {"name": "tracelog", "version": agent_version()},
+        "agent": {"name": "tracelog", "version": AGENT_VERSION},
     }
     document["service"]["language"] = {"name": "python"}
     if resource.host:
@@ -108,12 +121,3 @@ def timestamp(at_ns: int) -> str:
 def _to_the_second(seconds: int) -> str:
     """Write a second; most records of a batch fall into few of them."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-
-
-@lru_cache(maxsize=1)
-def agent_version() -> str:
-    """Return the version of the installed distribution, ``0`` where it runs from a checkout without being installed."""
-    try:
-        return version("tracelog-elastic")
-    except PackageNotFoundError:
-        return "0"

@@ -23,6 +23,7 @@ from tracelog.pipeline.sender import Sender
 from tracelog.pipeline.spool import MemorySpool
 from tracelog.pipeline.writer import BATCH, Writer
 from tracelog.stats import Stats
+from tracelog.tracer import hold, let_go
 
 #: Seconds between two looks of the writer at a busy backlog.
 TICK = 0.01
@@ -180,6 +181,7 @@ class Courier:
             crew = self.renew()
         crew.backlog.offer(item)
         if not crew.running and not self._closed:
+            hold(self)
             crew.start()
 
     def flush(self, timeout: float, /) -> int:
@@ -213,6 +215,7 @@ class Courier:
         self._closed = True
         self._own_crew().close()
         _couriers.discard(self)
+        let_go(self)
         return pending
 
     def renew(self) -> Crew:
